@@ -1,0 +1,243 @@
+"""One riff as it is asked for (`RiffRequest`) and as it comes back (`Riff`).
+
+Every door (slash command, web form, REST, command line) turns what it was given into a `RiffRequest` with
+`RiffRequest.parse`, which refuses bad input in a sentence. Behind the door nothing is checked again.
+"""
+
+import re
+import secrets
+import unicodedata
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generation.errors import InvalidRequest
+
+SAMPLE_RATE = 44_100
+BEATS_PER_BAR = 4
+MAX_PROMPT_LENGTH = 300
+MAX_SEED = 2**32 - 1
+BARS = (1, 16)
+BPM = (40, 240)
+TAKES = (1, 4)
+STEPS = (1, 100)
+GUIDANCE_SCALE = (1.0, 15.0)
+DEFAULT_BPM = 120.0
+
+TONICS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+_PITCH_CLASS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+_ACCIDENTAL = {"": 0, "#": 1, "♯": 1, "sharp": 1, "b": -1, "♭": -1, "flat": -1}
+_KEY = re.compile(r"([A-G])\s*(#|♯|b|♭|sharp|flat)?\s*(m|min|minor|maj|major|M)?", re.IGNORECASE)
+_BPM_IN_PROMPT = re.compile(r"\b(\d{2,3}(?:\.\d+)?)\s*bpm\b", re.IGNORECASE)
+
+# Where a genre names a tempo and the person does not: the middle of what the genre is played at.
+GENRE_BPM = {
+    "drum and bass": 174, "drum n bass": 174, "dnb": 174, "jungle": 170, "trap": 140, "drill": 142, "techno": 132,
+    "trance": 138, "house": 124, "disco": 118, "boom bap": 90, "hip hop": 90, "lofi": 78, "lo-fi": 78,
+    "chillhop": 78, "funk": 106, "metal": 160, "rock": 124, "bossa nova": 126, "samba": 126, "reggae": 78,
+    "dub": 76, "ambient": 72, "synthwave": 100, "salsa": 108, "folk": 100, "jazz": 132, "swing": 140,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A musical key: `tonic` is a pitch class (0 = C ... 11 = B)."""
+
+    tonic: int
+    minor: bool
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read "Am", "F# minor", "Bb", "C major" or "e flat min"; raises InvalidRequest for anything else."""
+        match = _KEY.fullmatch(text.strip())
+        if match is None:
+            raise InvalidRequest(
+                "key", f"{_quoted(text)} is not a key: write it like Am, F#, Bb minor or C major."
+            )
+        letter, accidental, mode = match[1].upper(), (match[2] or "").lower(), match[3] or ""
+        minor = mode == "m" or mode.lower() in ("min", "minor")
+        return cls((_PITCH_CLASS[letter] + _ACCIDENTAL[accidental]) % 12, minor)
+
+    def __str__(self) -> str:
+        return TONICS[self.tonic] + ("m" if self.minor else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RiffRequest:
+    """What to make. The same request gives the same bytes; take k is the request with seed + k.
+
+    `variation_seed` and `variation` (0 to 1) turn the starting noise that far towards another seed's, on the
+    sphere: near variations of a take that is already liked.
+    """
+
+    prompt: str
+    seed: int
+    bars: int = 4
+    bpm: float = DEFAULT_BPM
+    key: Key | None = None
+    takes: int = 1
+    negative_prompt: str = ""
+    steps: int = 16
+    guidance_scale: float = 3.5
+    variation_seed: int | None = None
+    variation: float = 0.0
+
+    @classmethod
+    def parse(
+        cls,
+        *,
+        prompt: object,
+        bars: object = None,
+        bpm: object = None,
+        key: object = None,
+        seed: object = None,
+        takes: object = None,
+        negative_prompt: object = None,
+        steps: object = None,
+        guidance_scale: object = None,
+        variation_seed: object = None,
+        variation: object = None,
+    ) -> Self:
+        """Check what a door was given and fill in what it was not.
+
+        None and "" stand for "not given". A missing tempo is read from the prompt ("90 bpm", or its genre's),
+        a missing seed is drawn. Raises InvalidRequest with the field and one sentence.
+        """
+        text = _text("prompt", prompt, "The prompt")
+        if not text:
+            raise InvalidRequest("prompt", "The prompt is empty: say what you want to hear.")
+        return cls(
+            prompt=text,
+            seed=_whole("seed", seed, (0, MAX_SEED), secrets.randbelow(MAX_SEED + 1)),
+            bars=_whole("bars", bars, BARS, 4),
+            bpm=_number("bpm", bpm, BPM, bpm_of(text)),
+            key=None if key in (None, "") else Key.parse(str(key)),
+            takes=_whole("takes", takes, TAKES, 1),
+            negative_prompt=_text("negative_prompt", negative_prompt, "The negative prompt"),
+            steps=_whole("steps", steps, STEPS, 16),
+            guidance_scale=_number("guidance_scale", guidance_scale, GUIDANCE_SCALE, 3.5),
+            variation_seed=None
+            if variation_seed in (None, "")
+            else _whole("variation_seed", variation_seed, (0, MAX_SEED), 0),
+            variation=_number("variation", variation, (0.0, 1.0), 0.0),
+        )
+
+    @property
+    def samples(self) -> int:
+        """Length of the loop in samples at 44.1 kHz: bars x beats x 60 / bpm seconds, rounded once."""
+        return round(self.bars * BEATS_PER_BAR * 60 * SAMPLE_RATE / self.bpm)
+
+    @property
+    def seconds(self) -> float:
+        return self.samples / SAMPLE_RATE
+
+    @property
+    def name(self) -> str:
+        """A file name for the loop, without its ending: prompt, tempo, key and seed."""
+        plain = unicodedata.normalize("NFKD", self.prompt).encode("ascii", "ignore").decode().lower()
+        words = "-".join(re.findall(r"[a-z0-9]+", plain))[:48].strip("-") or "riff"
+        key = "" if self.key is None else "-" + str(self.key).replace("#", "s")
+        return f"{words}-{self.bpm:g}bpm{key}-{self.seed}"
+
+    def take(self, index: int) -> Self:
+        """The request that gives take `index` of this one by itself."""
+        return replace(self, seed=(self.seed + index) % (MAX_SEED + 1), takes=1)
+
+    def again(self) -> Self:
+        """The same wish with a fresh seed."""
+        return replace(self, seed=secrets.randbelow(MAX_SEED + 1), variation_seed=None, variation=0.0)
+
+    def vary(self, amount: float = 0.35) -> Self:
+        """A near variation: this request's noise turned by `amount` towards a fresh seed's."""
+        return replace(self, takes=1, variation_seed=secrets.randbelow(MAX_SEED + 1), variation=amount)
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready record that `from_dict` reads back to an equal request."""
+        return {**asdict(self), "key": None if self.key is None else str(self.key)}
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> Self:
+        return cls(**{**record, "key": None if record["key"] is None else Key.parse(record["key"])})
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """One candidate of a riff.
+
+    `audio` is (samples, 2) float32 in [-1, 1] at 44.1 kHz; `image` is (frames, bands) uint8, the spectrogram's
+    level over 80 dB; `recipe` is everything that is needed to render the same bytes again.
+    """
+
+    audio: NDArray[np.float32]
+    image: NDArray[np.uint8]
+    recipe: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Riff:
+    """A finished order: its request, its takes, and the seconds that each phase took."""
+
+    request: RiffRequest
+    takes: tuple[Take, ...]
+    timings: dict[str, float]
+
+
+def bpm_of(prompt: str) -> float:
+    """The tempo that a prompt names, in words or by its genre; 120 where it names none."""
+    written = _BPM_IN_PROMPT.search(prompt)
+    if written and BPM[0] <= float(written[1]) <= BPM[1]:
+        return float(written[1])
+    words = prompt.lower()
+    found = [bpm for genre, bpm in GENRE_BPM.items() if re.search(rf"\b{re.escape(genre)}\b", words)]
+    return float(found[0]) if found else DEFAULT_BPM
+
+
+def _text(field: str, value: object, label: str) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise InvalidRequest(field, f"{label} has to be text.")
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
+        raise InvalidRequest(field, f"{label} contains control characters: use plain text on one line.")
+    if len(value) > MAX_PROMPT_LENGTH:
+        raise InvalidRequest(
+            field, f"{label} has {len(value)} characters: at most {MAX_PROMPT_LENGTH} are possible."
+        )
+    return " ".join(value.split())
+
+
+def _number(field: str, value: object, bounds: tuple[float, float], default: float) -> float:
+    if value is None or value == "":
+        return default
+    low, high = bounds
+    label = field.replace("_", " ")
+    try:
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            raise ValueError
+        number = float(value)
+    except (ValueError, OverflowError):
+        raise InvalidRequest(
+            field, f"{label} has to be a number from {low:.10g} to {high:.10g}, not {_quoted(value)}."
+        ) from None
+    if not low <= number <= high:
+        raise InvalidRequest(
+            field, f"{label} has to be from {low:.10g} to {high:.10g}, not {_quoted(value)}."
+        )
+    return number
+
+
+def _whole(field: str, value: object, bounds: tuple[int, int], default: int) -> int:
+    number = _number(field, value, bounds, default)
+    if number != int(number):
+        raise InvalidRequest(
+            field, f"{field.replace('_', ' ')} has to be a whole number, not {_quoted(value)}."
+        )
+    return int(number)
+
+
+def _quoted(value: object) -> str:
+    """The value as a person wrote it, short and printable."""
+    text = "".join(character if character.isprintable() else "?" for character in str(value))
+    return f"“{text[:40]}{'…' if len(text) > 40 else ''}”"
