@@ -1,0 +1,112 @@
+"""A corpus on disk: rendered stems and their scores in shards that NumPy reads.
+
+A shard is an uncompressed .npz of up to 64 loops: `scores.json` and, for each loop and role, an array
+`<index>/<role>` of (samples, 2) int16.
+"""
+
+import errno
+import json
+import os
+import zipfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generation.corpus.composer import compose
+from generation.corpus.renderer import Renderer, find_soundfont
+from generation.corpus.score import Role, Score
+from generation.errors import StorageFull
+
+Stems = dict[Role, NDArray[np.int16]]
+
+LOOPS_PER_SHARD = 64
+
+
+def build(
+    folder: str | Path,
+    count: int,
+    first_seed: int = 0,
+    soundfont: str | Path | None = None,
+    workers: int = 1,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> list[Path]:
+    """Render the loops of `count` seeds from `first_seed` on; gives the shards' paths, in their order.
+
+    Shards that are there already are kept, so an interrupted build goes on where it was. A loop takes 4 MB.
+    `on_progress` is told (loops done, loops in all) at the start and after each shard of 64. Raises
+    SynthesizerUnavailable without FluidSynth or a soundfont and StorageFull when the disk is full; a shard is
+    whole or absent.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    sound = Path(soundfont) if soundfont else find_soundfont()
+    end = first_seed + count
+    shards = [
+        (folder / f"loops-{seed:08d}-{min(seed + LOOPS_PER_SHARD, end) - 1:08d}.npz", seed)
+        for seed in range(first_seed, end, LOOPS_PER_SHARD)
+    ]
+    sizes = {path: min(LOOPS_PER_SHARD, end - seed) for path, seed in shards}
+    missing = [(path, seed) for path, seed in shards if not path.exists()]
+    done = sum(sizes[path] for path in sizes if path.exists())
+    if on_progress:
+        on_progress(done, count)
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        waiting = {pool.submit(_write_shard, path, seed, sizes[path], sound): path for path, seed in missing}
+        try:
+            for finished in as_completed(waiting):
+                finished.result()
+                done += sizes[waiting[finished]]
+                if on_progress:
+                    on_progress(done, count)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return [path for path, _ in shards]
+
+
+def read(folder: str | Path) -> Iterator[tuple[Score, Stems]]:
+    """Every loop of a corpus in the order of the shards' names, one in memory at a time."""
+    for path in sorted(Path(folder).glob("loops-*.npz")):
+        yield from read_shard(path)
+
+
+def read_shard(path: str | Path) -> Iterator[tuple[Score, Stems]]:
+    """The loops of one shard."""
+    with zipfile.ZipFile(path) as shard:
+        records = json.loads(shard.read("scores.json"))
+        for index, record in enumerate(records):
+            score = Score.from_dict(record)
+            stems: Stems = {}
+            for part in score.parts:
+                with shard.open(f"{index}/{part.role}.npy") as member:
+                    stems[part.role] = np.lib.format.read_array(member)
+            yield score, stems
+
+
+_renderers: dict[Path, Renderer] = {}
+
+
+def _write_shard(path: Path, first_seed: int, count: int, soundfont: Path) -> None:
+    """Runs in a worker process, which keeps its soundfont for the next shard."""
+    renderer = _renderers.setdefault(soundfont, _renderers.get(soundfont) or Renderer(soundfont))
+    scores = [compose(seed) for seed in range(first_seed, first_seed + count)]
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as shard:
+            for index, score in enumerate(scores):
+                for role, stem in renderer.render(score).items():
+                    whole = np.clip(np.rint(stem * 32767), -32768, 32767).astype(np.int16)
+                    with shard.open(f"{index}/{role}.npy", "w", force_zip64=True) as member:
+                        np.lib.format.write_array(member, whole)
+            shard.writestr("scores.json", json.dumps([score.to_dict() for score in scores]))
+        unfinished.replace(path)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise StorageFull(str(path.parent)) from error
+        raise
+    finally:
+        unfinished.unlink(missing_ok=True)

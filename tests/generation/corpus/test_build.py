@@ -1,0 +1,62 @@
+"""Shards on disk: complete, resumable, and read back as they were rendered."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from generation.corpus.__main__ import main
+from generation.corpus.build import LOOPS_PER_SHARD, build, read
+from generation.corpus.composer import compose
+from generation.corpus.renderer import Renderer
+
+
+@pytest.fixture(scope="module")
+def corpus(renderer: Renderer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("corpus")
+    build(folder, LOOPS_PER_SHARD + 4, first_seed=100, workers=2)
+    return folder
+
+
+def test_a_corpus_reads_back_in_order_as_it_was_rendered(corpus: Path, renderer: Renderer) -> None:
+    loops = list(read(corpus))
+    assert [score.seed for score, _ in loops] == list(range(100, 168))
+    for score, stems in loops:
+        assert score == compose(score.seed)
+        assert list(stems) == [part.role for part in score.parts]
+        assert all(stem.shape == (score.samples, 2) and stem.dtype == np.int16 for stem in stems.values())
+        assert np.abs(np.sum([stem.astype(np.int32) for stem in stems.values()], axis=0)).max() < 29_500
+    score, stems = loops[-1]
+    for role, stem in renderer.render(score).items():
+        assert np.array_equal(stems[role], np.rint(stem * 32767).astype(np.int16))
+
+
+def test_numpy_alone_reads_a_shard(corpus: Path) -> None:
+    with np.load(sorted(corpus.glob("*.npz"))[-1]) as shard:
+        part = compose(164).parts[0]
+        assert shard[f"0/{part.role}"].shape == (compose(164).samples, 2)
+
+
+def test_a_second_build_keeps_the_shards_that_are_there(corpus: Path) -> None:
+    first, second = sorted(corpus.glob("*.npz"))
+    kept = first.stat().st_mtime_ns
+    original = second.read_bytes()
+    second.unlink()
+    progress: list[tuple[int, int]] = []
+    paths = build(corpus, 68, 100, workers=1, on_progress=lambda done, count: progress.append((done, count)))
+    assert paths == [first, second]
+    assert progress == [(64, 68), (68, 68)]
+    assert first.stat().st_mtime_ns == kept
+    assert len(second.read_bytes()) == len(original)
+    assert sorted(path.name for path in corpus.iterdir()) == [first.name, second.name]
+
+
+def test_a_build_without_a_soundfont_leaves_nothing_behind(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "corpus"
+    absent = tmp_path / "absent.sf2"
+    status = main(["--out", str(folder), "--count", "2", "--workers", "1", "--soundfont", str(absent)])
+    assert status == 1
+    assert "There is no soundfont at" in capsys.readouterr().err
+    assert list(folder.iterdir()) == []
