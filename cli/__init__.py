@@ -1,0 +1,1 @@
+"""The `riff` command line: the roof, a door to all three floors."""

@@ -1,0 +1,34 @@
+"""`riff`: every command, and the one place where errors become a sentence and an exit status.
+
+A command imports what it needs when it runs: `riff --help` should not wait for torch.
+"""
+
+import sys
+
+import typer
+
+from cli import make, serve, tend, train
+from generation.errors import RiffError
+
+app = typer.Typer(
+    help="Riffmarket: type a prompt, get a seamless, beat-exact loop.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for commands in (make.commands, serve.commands, tend.commands, train.commands):
+    app.registered_commands += commands.registered_commands
+    app.registered_groups += commands.registered_groups
+
+
+def main() -> None:
+    """Run the command line; exit status 1 after an error, 2 after wrong usage, 130 after Ctrl-C."""
+    try:
+        app(standalone_mode=True)
+    except RiffError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()
