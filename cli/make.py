@@ -87,9 +87,10 @@ def verify(
 ) -> None:
     """Render a loop again from the recipe in its file and compare, sample by sample."""
     from generation.audio.recipes import read_recipe
-    from generation.engine import Engine
 
     recipe, held = read_recipe(file)
+    from generation.engine import Engine
+
     engine = Engine.load(model)
     if recipe["model"] != engine.model_id:
         raise RiffError(f"{file.name} was made by {recipe['model']}; this is {engine.model_id}.")

@@ -5,7 +5,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 if TYPE_CHECKING:
     from generation.engine import Progress as RiffProgress
@@ -19,7 +26,7 @@ def riff_progress(label: str) -> Iterator[Callable[["RiffProgress"], None]]:
         BarColumn(),
         TextColumn("{task.percentage:>3.0f} %"),
     )
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as progress:
+    with _progress(*columns, transient=True) as progress:
         task = progress.add_task(label[:60], total=1.0)
         yield lambda at: progress.update(task, completed=at.fraction)
 
@@ -28,6 +35,13 @@ def riff_progress(label: str) -> Iterator[Callable[["RiffProgress"], None]]:
 def count_progress(label: str) -> Iterator[Callable[[int, int], None]]:
     """A bar for countable work; gives a callback (done, all)."""
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress:
+    with _progress(*columns, transient=False) as progress:
         task = progress.add_task(label, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def _progress(*columns: ProgressColumn, transient: bool) -> Progress:
+    console = Console(stderr=True)
+    return Progress(
+        *columns, TimeRemainingColumn(), console=console, transient=transient, disable=not console.is_terminal
+    )

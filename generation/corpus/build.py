@@ -4,9 +4,7 @@ A shard is an uncompressed .npz of up to 64 loops: `scores.json` and, for each l
 `<index>/<role>` of (samples, 2) int16.
 """
 
-import errno
 import json
-import os
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -19,7 +17,7 @@ from numpy.typing import NDArray
 from generation.corpus.composer import compose
 from generation.corpus.renderer import Renderer, find_soundfont
 from generation.corpus.score import Role, Score
-from generation.errors import StorageFull
+from generation.files import write_whole
 
 Stems = dict[Role, NDArray[np.int16]]
 
@@ -94,19 +92,10 @@ def _write_shard(path: Path, first_seed: int, count: int, soundfont: Path) -> No
     """Runs in a worker process, which keeps its soundfont for the next shard."""
     renderer = _renderers.setdefault(soundfont, _renderers.get(soundfont) or Renderer(soundfont))
     scores = [compose(seed) for seed in range(first_seed, first_seed + count)]
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as shard:
-            for index, score in enumerate(scores):
-                for role, stem in renderer.render(score).items():
-                    whole = np.clip(np.rint(stem * 32767), -32768, 32767).astype(np.int16)
-                    with shard.open(f"{index}/{role}.npy", "w", force_zip64=True) as member:
-                        np.lib.format.write_array(member, whole)
-            shard.writestr("scores.json", json.dumps([score.to_dict() for score in scores]))
-        unfinished.replace(path)
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise StorageFull(str(path.parent)) from error
-        raise
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with write_whole(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as shard:
+        for index, score in enumerate(scores):
+            for role, stem in renderer.render(score).items():
+                whole = np.clip(np.rint(stem * 32767), -32768, 32767).astype(np.int16)
+                with shard.open(f"{index}/{role}.npy", "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, whole)
+        shard.writestr("scores.json", json.dumps([score.to_dict() for score in scores]))

@@ -144,7 +144,7 @@ class _Run:
         decay = min(plan.ema, (1 + self.steps) / (12 + self.steps))
         with torch.no_grad():
             torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1 - decay)
-        return float(loss)
+        return float(loss.detach())
 
     def save(self) -> None:
         """Checkpoint and averaged weights, each whole or not at all."""

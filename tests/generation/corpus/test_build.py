@@ -5,10 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from generation.corpus.__main__ import main
 from generation.corpus.build import LOOPS_PER_SHARD, build, read
 from generation.corpus.composer import compose
-from generation.corpus.renderer import Renderer
+from generation.corpus.renderer import Renderer, SynthesizerUnavailable
 
 
 @pytest.fixture(scope="module")
@@ -51,12 +50,7 @@ def test_a_second_build_keeps_the_shards_that_are_there(corpus: Path) -> None:
     assert sorted(path.name for path in corpus.iterdir()) == [first.name, second.name]
 
 
-def test_a_build_without_a_soundfont_leaves_nothing_behind(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = tmp_path / "corpus"
-    absent = tmp_path / "absent.sf2"
-    status = main(["--out", str(folder), "--count", "2", "--workers", "1", "--soundfont", str(absent)])
-    assert status == 1
-    assert "There is no soundfont at" in capsys.readouterr().err
-    assert list(folder.iterdir()) == []
+def test_a_build_without_a_soundfont_leaves_nothing_behind(tmp_path: Path) -> None:
+    with pytest.raises(SynthesizerUnavailable, match="There is no soundfont at"):
+        build(tmp_path / "corpus", 2, soundfont=tmp_path / "absent.sf2")
+    assert list((tmp_path / "corpus").iterdir()) == []
