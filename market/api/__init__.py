@@ -1,0 +1,1 @@
+"""The REST door: puts the nouns' endpoints together and says errors in one voice."""

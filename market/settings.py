@@ -1,0 +1,67 @@
+"""Everything that can be set from outside, each by one environment variable (or a line of .env)."""
+
+import secrets
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """The settings of every process. Those without a default are optional parts of the product.
+
+    `data_dir` holds what is not placed elsewhere: the SQLite database, the assets, the cookie secret and the
+    workers' locks. `worker_ttl` is how many seconds without a sign of life make a worker count as dead;
+    `drain_seconds` is how long a worker that is told to stop may take over the riff it is making.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="RIFF_", env_file=".env", extra="ignore", populate_by_name=True, frozen=True
+    )
+
+    data_dir: Path = Path("data")
+    database_url: str = ""
+    storage_url: str = ""
+    model: Path | None = None
+    host: str = "127.0.0.1"
+    port: int = 8000
+    public_url: str = ""
+    secret_key: str = ""
+    worker_ttl: float = Field(default=30.0, gt=0)
+    drain_seconds: float = Field(default=30.0, gt=0)
+    discord_token: str | None = Field(default=None, validation_alias="DISCORD_TOKEN")
+    discord_client_id: str | None = Field(default=None, validation_alias="DISCORD_CLIENT_ID")
+
+    @model_validator(mode="after")
+    def _fill_places(self) -> Self:
+        data_dir = self.data_dir.expanduser().resolve()
+        places = {
+            "data_dir": data_dir,
+            "database_url": self.database_url or f"sqlite:///{data_dir / 'riff.db'}",
+            "storage_url": self.storage_url or str(data_dir / "assets"),
+            "public_url": self.public_url.rstrip("/"),
+        }
+        for name, value in places.items():
+            object.__setattr__(self, name, value)
+        return self
+
+    @cached_property
+    def signing_key(self) -> str:
+        """The secret that cookies are signed with: `secret_key`, or one made once and kept in `data_dir`."""
+        if self.secret_key:
+            return self.secret_key
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        kept = self.data_dir / "secret_key"
+        fresh = self.data_dir / f"secret_key.{secrets.token_hex(4)}"
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_urlsafe(32))
+        try:
+            # A link appears whole or not at all, so two processes that start at once agree on one key.
+            kept.hardlink_to(fresh)
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+        return kept.read_text()

@@ -1,0 +1,1 @@
+"""A riff as an order: its place in the queue, its progress, and the worker that makes it."""

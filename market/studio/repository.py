@@ -1,0 +1,159 @@
+"""All the SQL of the studio."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import GenericFunction
+
+from market.studio.models import OPEN, RiffEvent, RiffOrder, Status, WorkerBeat
+
+# A reader that follows more riffs than this asks in several queries: SQLite refuses expressions 1000 deep.
+FOLLOWED_PER_QUERY = 200
+
+
+class ClockSeconds(GenericFunction[float]):
+    """Seconds since 1970 by the database's own clock."""
+
+    name = "clock_seconds"
+    type = sa.Double()
+    inherit_cache = True
+
+
+@compiles(ClockSeconds, "sqlite")
+def _sqlite_clock(*_: object, **__: object) -> str:
+    return "((julianday('now') - 2440587.5) * 86400.0)"
+
+
+@compiles(ClockSeconds, "postgresql")
+def _postgresql_clock(*_: object, **__: object) -> str:
+    return "extract(epoch from clock_timestamp())"
+
+
+async def get(session: AsyncSession, riff_id: str) -> RiffOrder | None:
+    return await session.get(RiffOrder, riff_id)
+
+
+async def locked(session: AsyncSession, riff_id: str) -> RiffOrder | None:
+    """The riff as it is now, held until the end of the transaction."""
+    query = sa.select(RiffOrder).where(RiffOrder.id == riff_id).with_for_update()
+    return await session.scalar(query, execution_options={"populate_existing": True})
+
+
+async def by_key(session: AsyncSession, idempotency_key: str) -> RiffOrder | None:
+    return await session.scalar(sa.select(RiffOrder).where(RiffOrder.idempotency_key == idempotency_key))
+
+
+async def lock_owner(session: AsyncSession, owner: str) -> None:
+    """Let one order of an owner be placed at a time. On SQLite the write lock does that already."""
+    if session.get_bind().dialect.name == "postgresql":
+        await session.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(owner))))
+
+
+async def count_open(session: AsyncSession, owner: str) -> int:
+    query = sa.select(sa.func.count()).where(RiffOrder.owner == owner, RiffOrder.status.in_(OPEN))
+    return await session.scalar(query) or 0
+
+
+async def insert(session: AsyncSession, values: Mapping[str, Any]) -> bool:
+    """Insert a riff; False when its idempotency key is taken (by a transaction that just committed, too)."""
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(RiffOrder).values(**values)
+    statement = statement.on_conflict_do_nothing(index_elements=["idempotency_key"])
+    return await session.scalar(statement.returning(RiffOrder.id)) is not None
+
+
+async def riffs_before(session: AsyncSession, order: RiffOrder) -> int:
+    """How many queued riffs come before this queued one."""
+    query = sa.select(sa.func.count()).where(
+        RiffOrder.status == Status.QUEUED,
+        sa.or_(
+            RiffOrder.created_at < order.created_at,
+            sa.and_(RiffOrder.created_at == order.created_at, RiffOrder.id < order.id),
+        ),
+    )
+    return await session.scalar(query) or 0
+
+
+async def count_running(session: AsyncSession) -> int:
+    return await session.scalar(sa.select(sa.func.count()).where(RiffOrder.status == Status.RUNNING)) or 0
+
+
+async def count_workers(session: AsyncSession) -> int:
+    """How many workers are alive."""
+    query = sa.select(sa.func.count()).where(WorkerBeat.expires_at > ClockSeconds())
+    return await session.scalar(query) or 0
+
+
+async def recent_service_times(session: AsyncSession, count: int) -> Sequence[tuple[datetime, datetime]]:
+    """When the riffs that were done last were started and finished."""
+    query = (
+        sa.select(RiffOrder.started_at, RiffOrder.finished_at)
+        .where(RiffOrder.status == Status.DONE)
+        .order_by(RiffOrder.finished_at.desc())
+        .limit(count)
+    )
+    return [(start, end) for start, end in await session.execute(query) if start and end]
+
+
+async def events(session: AsyncSession, after: Mapping[str, int]) -> Sequence[RiffEvent]:
+    """What happened to riffs, each after its own seq, in order."""
+    found: list[RiffEvent] = []
+    cursors = list(after.items())
+    for first in range(0, len(cursors), FOLLOWED_PER_QUERY):
+        newer = sa.or_(
+            *(
+                sa.and_(RiffEvent.riff_id == riff_id, RiffEvent.seq > seq)
+                for riff_id, seq in cursors[first : first + FOLLOWED_PER_QUERY]
+            )
+        )
+        found.extend(await session.scalars(sa.select(RiffEvent).where(newer).order_by(RiffEvent.seq)))
+    return found
+
+
+async def newest_event(session: AsyncSession, riff_id: str) -> RiffEvent | None:
+    query = sa.select(RiffEvent).where(RiffEvent.riff_id == riff_id).order_by(RiffEvent.seq.desc()).limit(1)
+    return await session.scalar(query)
+
+
+async def with_status(session: AsyncSession, riff_ids: Iterable[str], status: Status) -> set[str]:
+    query = sa.select(RiffOrder.id).where(RiffOrder.id.in_(list(riff_ids)), RiffOrder.status == status)
+    return set(await session.scalars(query))
+
+
+async def hold_running(session: AsyncSession, riff_ids: Iterable[str]) -> set[str]:
+    """Those of the riffs that are running, kept so until the end of the transaction."""
+    query = sa.select(RiffOrder.id).where(
+        RiffOrder.id.in_(list(riff_ids)), RiffOrder.status == Status.RUNNING
+    )
+    return set(await session.scalars(query.with_for_update(read=True)))
+
+
+async def open_ids(session: AsyncSession) -> Sequence[str]:
+    return (await session.scalars(sa.select(RiffOrder.id).where(RiffOrder.status.in_(OPEN)))).all()
+
+
+def beat(connection: sa.Connection, executor_id: str, ttl: float) -> None:
+    """Tell that a worker lives, for `ttl` seconds from now."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(WorkerBeat).values(executor_id=executor_id, expires_at=ClockSeconds() + ttl)
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["executor_id"], set_={"expires_at": statement.excluded.expires_at}
+        )
+    )
+
+
+def forget(connection: sa.Connection, executor_id: str) -> None:
+    """Tell that a worker has stopped of its own accord."""
+    connection.execute(sa.delete(WorkerBeat).where(WorkerBeat.executor_id == executor_id))
+
+
+def living(connection: sa.Connection) -> set[str]:
+    """The workers whose last sign of life has not expired."""
+    query = sa.select(WorkerBeat.executor_id).where(WorkerBeat.expires_at > ClockSeconds())
+    return set(connection.scalars(query))

@@ -1,0 +1,174 @@
+"""The rules of ordering a riff: how many one may have, what the same order twice means, when to cancel.
+
+Every function takes a session; those that write want one from `Database.write`.
+"""
+
+import hashlib
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from generation.request import MAX_SEED, RiffRequest
+from market.catalog.models import Loop
+from market.errors import AlreadyFinished, KeyReused, NotFound, NotYours, TooManyRiffs
+from market.studio import queue, repository
+from market.studio.models import OPEN, RiffEvent, RiffOrder, Status
+
+MAX_OPEN_RIFFS = 8
+SERVICE_TIMES = 20
+# What is no id is asked of no database: PostgreSQL, for one, refuses text with a NUL in it.
+RIFF_ID = re.compile("[0-9a-f]{24}")
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePlace:
+    """Where a riff stands: `position` 1 is next, 0 is being made or ended.
+
+    `eta_seconds`, until it is finished, is None while no worker lives or none has finished anything yet.
+    """
+
+    position: int
+    eta_seconds: float | None
+
+
+def seed_of(idempotency_key: str) -> int:
+    """The seed for a request that names none, so that the same request under the same key stays the same."""
+    return int.from_bytes(hashlib.sha256(idempotency_key.encode()).digest()[:8]) % (MAX_SEED + 1)
+
+
+async def place(
+    session: AsyncSession, request: RiffRequest, *, owner: str, door: str, idempotency_key: str
+) -> RiffOrder:
+    """Order a riff: its row, its place in the queue and its first event, in the caller's transaction.
+
+    The same key at the same door gives the same order again. Raises KeyReused when that one asked for
+    something else, and TooManyRiffs when the owner has MAX_OPEN_RIFFS unfinished ones.
+    """
+    key = f"{door}:{idempotency_key}"
+    await repository.lock_owner(session, owner)
+    known = await repository.by_key(session, key)
+    if known is not None:
+        return _same(known, request)
+    if await repository.count_open(session, owner) >= MAX_OPEN_RIFFS:
+        raise TooManyRiffs(MAX_OPEN_RIFFS)
+    riff_id = secrets.token_hex(12)
+    values = {
+        "id": riff_id,
+        "owner": owner,
+        "door": door,
+        "idempotency_key": key,
+        "request": request.to_dict(),
+        "status": Status.QUEUED,
+        "created_at": datetime.now(UTC),
+    }
+    if not await repository.insert(session, values):
+        # Another owner's order took the key between the look and the insert.
+        return await place(session, request, owner=owner, door=door, idempotency_key=idempotency_key)
+    await queue.enqueue(session, riff_id)
+    order = await get(session, riff_id)
+    standing = await place_in_queue(session, order)
+    _tell(session, riff_id, "queued", 0.0, position=standing.position, eta_seconds=standing.eta_seconds)
+    return order
+
+
+async def get(session: AsyncSession, riff_id: str) -> RiffOrder:
+    """A riff with its loops. Raises NotFound."""
+    order = await repository.get(session, riff_id) if RIFF_ID.fullmatch(riff_id) else None
+    if order is None:
+        raise NotFound("riff", riff_id)
+    return order
+
+
+async def cancel(session: AsyncSession, riff_id: str, owner: str) -> RiffOrder:
+    """Take a riff back; a worker that is making it stops at its next step.
+
+    Raises NotFound, NotYours, and AlreadyFinished when it is done or failed; a cancelled one stays cancelled.
+    """
+    order = await repository.locked(session, riff_id) if RIFF_ID.fullmatch(riff_id) else None
+    if order is None:
+        raise NotFound("riff", riff_id)
+    if order.owner != owner:
+        raise NotYours
+    if order.status in OPEN:
+        _end(session, order, Status.CANCELLED)
+    elif order.status != Status.CANCELLED:
+        raise AlreadyFinished
+    return order
+
+
+async def place_in_queue(session: AsyncSession, riff: RiffOrder | str) -> QueuePlace:
+    """Where a riff stands and how long it will take, by the mean time of the last ones."""
+    order = await get(session, riff) if isinstance(riff, str) else riff
+    if order.status not in OPEN:
+        return QueuePlace(0, 0.0)
+    workers = await repository.count_workers(session)
+    times = await repository.recent_service_times(session, SERVICE_TIMES)
+    mean = sum((end - start).total_seconds() for start, end in times) / len(times) if times else None
+    if order.status == Status.RUNNING:
+        spent = (datetime.now(UTC) - (order.started_at or order.created_at)).total_seconds()
+        return QueuePlace(0, None if mean is None else round(max(mean - spent, 0.0), 1))
+    position = await repository.riffs_before(session, order) + 1
+    if mean is None or not workers:
+        return QueuePlace(position, None)
+    running = await repository.count_running(session)
+    return QueuePlace(position, round((position + running) * mean / workers, 1))
+
+
+async def events(session: AsyncSession, riff_id: str, after: int = 0) -> Sequence[RiffEvent]:
+    """What happened to a riff after event `after`, in order."""
+    return await repository.events(session, {riff_id: after})
+
+
+async def latest(session: AsyncSession, riff_id: str) -> dict[str, Any]:
+    """The body of the newest event of a riff. Raises NotFound."""
+    event = await repository.newest_event(session, riff_id)
+    if event is None:
+        raise NotFound("riff", riff_id)
+    return event.body
+
+
+async def start(session: AsyncSession, riff_id: str) -> RiffRequest | None:
+    """A worker begins with a riff: its request, or None when it has ended meanwhile."""
+    order = await repository.locked(session, riff_id)
+    if order is None or order.status not in OPEN:
+        return None
+    order.status = Status.RUNNING
+    order.started_at = order.started_at or datetime.now(UTC)
+    return RiffRequest.from_dict(order.request)
+
+
+async def finish(session: AsyncSession, riff_id: str, loops: Sequence[Loop]) -> None:
+    """A riff is done: its loops, its status and its last event. Nothing happens when it has ended before."""
+    order = await repository.locked(session, riff_id)
+    if order is not None and order.status in OPEN:
+        session.add_all(loops)
+        _end(session, order, Status.DONE)
+
+
+async def fail(session: AsyncSession, riff_id: str, sentence: str) -> None:
+    """A riff ends with a sentence instead of loops. Nothing happens when it has ended before."""
+    order = await repository.locked(session, riff_id)
+    if order is not None and order.status in OPEN:
+        order.error = sentence
+        _end(session, order, Status.FAILED)
+
+
+def _same(known: RiffOrder, request: RiffRequest) -> RiffOrder:
+    if known.request != request.to_dict():
+        raise KeyReused
+    return known
+
+
+def _end(session: AsyncSession, order: RiffOrder, status: Status) -> None:
+    order.status = status
+    order.finished_at = datetime.now(UTC)
+    _tell(session, order.id, status, 1.0 if status == Status.DONE else 0.0, error=order.error)
+
+
+def _tell(session: AsyncSession, riff_id: str, kind: str, fraction: float, **more: object) -> None:
+    session.add(RiffEvent(riff_id=riff_id, body={"type": kind, "fraction": fraction, **more}))

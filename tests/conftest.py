@@ -1,0 +1,225 @@
+"""What every test may ask for: settings on a fresh database of either kind, a worker process, an HTTP server."""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import psycopg
+import pytest
+import pytest_asyncio
+import sqlalchemy as sa
+import uvicorn
+from psycopg import sql
+
+from market.api.app import create_app
+from market.db import Database, upgrade
+from market.settings import Settings
+from market.storage import Storage
+
+T = TypeVar("T")
+ROOT = Path(__file__).parents[1]
+POSTGRESQL = os.environ.get("RIFF_TEST_DATABASE_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
+
+# The developer's own settings are not the tests'.
+for name in [name for name in os.environ if name.startswith(("RIFF_", "DISCORD_", "STRIPE_"))]:
+    if name not in ("RIFF_TEST_DATABASE_URL", "RIFF_SCREENSHOTS", "RIFF_DISCORD_OPENAPI"):
+        del os.environ[name]
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def settings_in(folder: Path, **values: object) -> Settings:
+    """Settings that take nothing from a .env file."""
+    return Settings(_env_file=None, data_dir=folder, **values)  # type: ignore[arg-type,call-arg]
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite database, to be copied."""
+    settings = settings_in(tmp_path_factory.mktemp("template"))
+    upgrade(settings)
+    path = settings.data_dir / "riff.db"
+    with sa.create_engine(f"sqlite:///{path}").connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The name of a migrated PostgreSQL database, to be copied; skips where no server answers."""
+    name = f"riff_test_{secrets.token_hex(4)}"
+    try:
+        _on_server("CREATE DATABASE {}", name)
+    except psycopg.OperationalError as error:
+        pytest.skip(f"no PostgreSQL at {POSTGRESQL}: {str(error).splitlines()[0]}")
+    upgrade(settings_in(tmp_path_factory.mktemp("template"), database_url=_url_of(name)))
+    yield name
+    _on_server("DROP DATABASE {} WITH (FORCE)", name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
+    """Settings on a fresh data folder and a fresh, migrated database."""
+    folder = tmp_path / "data"
+    if request.param == "sqlite":
+        template: Path = request.getfixturevalue("sqlite_template")
+        folder.mkdir()
+        shutil.copy(template, folder / "riff.db")
+        yield settings_in(folder)
+        return
+    name = f"riff_test_{secrets.token_hex(4)}"
+    _on_server("CREATE DATABASE {} TEMPLATE {}", name, request.getfixturevalue("postgresql_template"))
+    yield settings_in(folder, database_url=_url_of(name))
+    _on_server("DROP DATABASE {} WITH (FORCE)", name)
+
+
+@pytest_asyncio.fixture
+async def database(settings: Settings) -> AsyncIterator[Database]:
+    database = Database(settings)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def storage(settings: Settings) -> Storage:
+    return Storage.open(settings)
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that renders a bar in well under a second."""
+    from generation.models import tiny
+
+    return tiny.save(tmp_path_factory.mktemp("model") / "tiny")
+
+
+@dataclass
+class WorkerProcess:
+    """A `python -m market.studio.worker`; `log` is what it writes to stderr."""
+
+    process: "subprocess.Popen[bytes]"
+    log: Path
+
+    def ready(self, within: float = 240.0) -> "WorkerProcess":
+        """Wait until it takes riffs."""
+        return self.says("ready for riffs", within)
+
+    def says(self, words: str, within: float = 240.0) -> "WorkerProcess":
+        """Wait until its log contains some words."""
+        deadline = time.monotonic() + within
+        while words not in self.log.read_text():
+            assert self.process.poll() is None, f"the worker has ended: {self.log.read_text()}"
+            assert time.monotonic() < deadline, f"the worker does not say {words!r}: {self.log.read_text()}"
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(0.05)
+        return self
+
+    def kill(self) -> None:
+        """kill -9: no chance to finish anything."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self, within: float = 240.0) -> int:
+        """SIGTERM; the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(within)
+
+
+StartWorker = Callable[..., WorkerProcess]
+
+
+@dataclass
+class _Workers:
+    settings: Settings
+    model: Path
+    folder: Path
+    started: list[WorkerProcess] = field(default_factory=list)
+
+    def __call__(self, *, before: tuple[str, ...] = (), **settings: object) -> WorkerProcess:
+        """Start one; `before` is a command that starts it, keyword arguments replace settings."""
+        chosen = self.settings.model_copy(update={"model": self.model, **settings})
+        log = self.folder / f"worker-{len(self.started)}.log"
+        with log.open("wb") as stderr:
+            process = subprocess.Popen(
+                [*before, sys.executable, "-m", "market.studio.worker"],
+                cwd=ROOT,
+                env=os.environ | environment_of(chosen),
+                stderr=stderr,
+            )
+        self.started.append(WorkerProcess(process, log))
+        return self.started[-1]
+
+
+@pytest.fixture
+def worker(settings: Settings, tiny_model: Path, tmp_path: Path) -> Iterator[StartWorker]:
+    """Starts worker processes with the tiny model; all are killed at the end."""
+    workers = _Workers(settings, tiny_model, tmp_path)
+    yield workers
+    for started in workers.started:
+        started.kill()
+
+
+@pytest.fixture
+def server(settings: Settings) -> Iterator[str]:
+    """A real HTTP server on a free port: its address."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        config = uvicorn.Config(create_app(settings), log_config=None, timeout_graceful_shutdown=1)
+        serving = uvicorn.Server(config)
+        thread = threading.Thread(target=serving.run, kwargs={"sockets": [listener]})
+        thread.start()
+        deadline = time.monotonic() + 30
+        while not serving.started:
+            assert thread.is_alive(), "the server did not start"
+            assert time.monotonic() < deadline
+            thread.join(0.01)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        serving.should_exit = True
+        thread.join()
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """The variables that give another process the same settings."""
+    variables = {
+        "RIFF_DATA_DIR": settings.data_dir,
+        "RIFF_DATABASE_URL": settings.database_url,
+        "RIFF_STORAGE_URL": settings.storage_url,
+        "RIFF_MODEL": settings.model,
+        "RIFF_HOST": settings.host,
+        "RIFF_PORT": settings.port,
+        "RIFF_SECRET_KEY": settings.secret_key,
+        "RIFF_PUBLIC_URL": settings.public_url,
+        "RIFF_WORKER_TTL": settings.worker_ttl,
+        "RIFF_DRAIN_SECONDS": settings.drain_seconds,
+    }
+    return {name: str(value) for name, value in variables.items() if value is not None}
+
+
+async def until(look: Callable[[], Awaitable[T]], good: Callable[[T], object], within: float = 240.0) -> T:
+    """Look again and again until what is seen is good; what was seen."""
+    async with asyncio.timeout(within):
+        # What is waited for happens in another process.
+        while not good(seen := await look()):  # noqa: ASYNC110
+            await asyncio.sleep(0.03)
+        return seen
+
+
+def _url_of(name: str) -> str:
+    return sa.make_url(POSTGRESQL).set(database=name).render_as_string(hide_password=False)
+
+
+def _on_server(statement: str, *names: str) -> None:
+    with psycopg.connect(POSTGRESQL, autocommit=True, connect_timeout=3) as connection:
+        connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))  # type: ignore[arg-type]

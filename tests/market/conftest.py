@@ -1,0 +1,116 @@
+"""Ways to look at the market from a test."""
+
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest_asyncio
+import sqlalchemy as sa
+
+from generation.request import RiffRequest
+from market.db import Database
+from market.models import Loop, RiffOrder
+from market.studio import service as studio
+from market.studio.models import OPEN
+from tests.conftest import until
+
+# Half a minute of work for the tiny model, a few seconds, and a few tenths of one.
+ENDLESS = {"bars": 16, "steps": 100, "takes": 4}
+LONG = {"bars": 4, "steps": 100, "takes": 3}
+SHORT = {"bars": 1, "steps": 1}
+
+
+@pytest_asyncio.fixture
+async def http(server: str) -> AsyncIterator[httpx.AsyncClient]:
+    """A client that keeps its cookies."""
+    async with httpx.AsyncClient(base_url=server, timeout=30) as client:
+        yield client
+
+
+def wish(prompt: str = "church bells", seed: int = 3, **more: Any) -> RiffRequest:
+    return RiffRequest.parse(prompt=prompt, seed=seed, **more)
+
+
+def loop(riff_id: str, take: int) -> Loop:
+    """The row of a finished take."""
+    return Loop(
+        id=f"{riff_id}-{take}",
+        riff_id=riff_id,
+        take=take,
+        prompt="church bells",
+        bpm=120.0,
+        key=None,
+        bars=4,
+        seed=3 + take,
+        seconds=8.0,
+        samples=352_800,
+        sha256="0" * 64,
+        model="none",
+        recipe={"request": wish(seed=3 + take).to_dict()},
+        created_at=datetime.now(UTC),
+        wav="w",
+        mp3="m",
+        png="p",
+        peaks="j",
+    )
+
+
+async def order(database: Database, request: RiffRequest, owner: str = "somebody", key: str = "a") -> str:
+    """Place a riff; its id."""
+    async with database.write() as session:
+        placed = await studio.place(session, request, owner=owner, door="cli", idempotency_key=key)
+    return placed.id
+
+
+async def look(database: Database, riff_id: str) -> RiffOrder:
+    async with database.read() as session:
+        return await studio.get(session, riff_id)
+
+
+async def bodies(database: Database, riff_id: str) -> list[dict[str, Any]]:
+    """What happened to a riff, in order."""
+    async with database.read() as session:
+        return [event.body for event in await studio.events(session, riff_id)]
+
+
+async def ended(database: Database, riff_id: str, within: float = 240.0) -> RiffOrder:
+    """Wait until a riff is done, failed or cancelled."""
+    return await until(lambda: look(database, riff_id), lambda riff: riff.status not in OPEN, within)
+
+
+async def in_the_making(database: Database, riff_id: str, beyond: float = 0.1) -> None:
+    """Wait until a worker has told of some progress with a riff; it must not be through yet."""
+    [*_, last] = await until(
+        lambda: bodies(database, riff_id), lambda events: events[-1]["fraction"] > beyond
+    )
+    assert last["type"] == "progress"
+
+
+async def count(database: Database, table: Any) -> int:
+    """How many rows a table has."""
+    async with database.read() as session:
+        return await session.scalar(sa.select(sa.func.count()).select_from(table)) or 0
+
+
+async def queued_workflows(database: Database) -> int:
+    """How many workflows the job engine knows of."""
+    return await count(
+        database, sa.table("workflow_status", schema="dbos" if is_postgresql(database) else None)
+    )
+
+
+def is_postgresql(database: Database) -> bool:
+    return database.engine.dialect.name == "postgresql"
+
+
+async def messages(response: httpx.Response) -> AsyncIterator[tuple[str | None, dict[str, Any]]]:
+    """The server-sent events of a response: id and data."""
+    seq: str | None = None
+    async for line in response.aiter_lines():
+        if line.startswith("id: "):
+            seq = line[4:]
+        elif line.startswith("data: "):
+            yield seq, json.loads(line[6:])
+            seq = None

@@ -1,0 +1,100 @@
+"""Files that are there as a whole or not at all."""
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from market.errors import AssetMissing
+from market.settings import Settings
+from market.storage import Storage
+from tests.conftest import ROOT, environment_of, settings_in
+
+WRITE_TOO_MUCH = """
+import asyncio
+from generation.errors import StorageFull
+from market.settings import Settings
+from market.storage import Storage
+
+async def main():
+    storage = Storage.open(Settings())
+    await storage.put("a/small.wav", bytes(10_000), "audio/wav")
+    try:
+        await storage.put("a/large.wav", bytes(1_000_000), "audio/wav")
+    except StorageFull as error:
+        print(error)
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return settings_in(tmp_path / "data")
+
+
+async def test_a_file_is_kept_and_never_changes(storage: Storage) -> None:
+    await storage.put("a/b.wav", b"hello", "audio/wav")
+    await storage.put("a/b.wav", b"something else", "audio/wav")
+    assert await storage.get("a/b.wav") == b"hello"
+    assert await storage.size("a/b.wav") == 5
+    assert await storage.get_range("a/b.wav", 1, 3) == b"el"
+
+
+async def test_one_of_many_writers_wins(storage: Storage) -> None:
+    await asyncio.gather(*(storage.put("a", bytes([number]) * 100_000, "audio/wav") for number in range(16)))
+    data = await storage.get("a")
+    assert data == data[:1] * 100_000
+
+
+async def test_what_is_not_there_is_missing(storage: Storage) -> None:
+    for attempt in (storage.get("no"), storage.size("no"), storage.get_range("no", 0, 1)):
+        with pytest.raises(AssetMissing, match="The file no is not in the storage"):
+            await attempt
+    await storage.delete("no")
+
+
+async def test_a_folder_is_swept_but_for_what_is_kept(storage: Storage) -> None:
+    for name in ("a", "b", "c"):
+        await storage.put(f"loops/1/{name}.wav", b"x", "audio/wav")
+    await storage.put("loops/2/a.wav", b"x", "audio/wav")
+    killed_while_writing = Path(storage.place) / "loops/1/d.wav#1"
+    killed_while_writing.write_bytes(b"half")
+    await storage.sweep("loops/1/", {"loops/1/b.wav"})
+    assert await storage.list("loops/1") == ["loops/1/b.wav"]
+    assert not killed_while_writing.exists()
+    assert await storage.list("loops") == ["loops/1/b.wav", "loops/2/a.wav"]
+    assert await storage.folders("loops/") == ["1", "2"]
+    await storage.sweep("loops/1/", set())
+    assert await storage.folders("loops/") == ["2"]
+    await storage.sweep("loops/3/", set())
+
+
+async def test_a_key_stays_in_the_storage(storage: Storage, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="illegal"):
+        await storage.put("../outside", b"x", "audio/wav")
+    assert not (tmp_path / "data" / "outside").exists()
+
+
+def test_no_space_is_said_in_a_sentence_and_nothing_is_left(settings: Settings) -> None:
+    """A limit on the size of files stands in for a full disk here; test_worker.py fills a real file system."""
+    done = subprocess.run(
+        ["sh", "-c", 'ulimit -f 600 && exec "$@"', "-", sys.executable, "-c", WRITE_TOO_MUCH],
+        env={"PYTHONPATH": str(ROOT), **environment_of(settings)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == (
+        f"There is no space left to write to {settings.storage_url}: free some and try again.\n"
+    ), done.stderr
+    files = [path.name for path in Path(settings.storage_url).rglob("*") if path.is_file()]
+    assert files == ["small.wav"]
+
+
+async def test_a_url_may_name_the_folder(tmp_path: Path) -> None:
+    storage = Storage.open(settings_in(tmp_path, storage_url=f"file://{tmp_path}/with space"))
+    await storage.put("a", b"x", "audio/wav")
+    assert (tmp_path / "with space" / "a").read_bytes() == b"x"
