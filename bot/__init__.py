@@ -1,0 +1,1 @@
+"""What people see in chat. May import market and generation."""

@@ -1,0 +1,59 @@
+"""A Discord of our own, and the bot and the worker as processes."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from market.settings import Settings
+from tests.bot.processes import BotProcess, StartBot
+from tests.conftest import ROOT, StartWorker, environment_of
+from tests.fakes.discord import FakeDiscord, Specification
+from tests.fakes.discord.server import PATIENCE
+
+
+@pytest.fixture
+async def fake() -> AsyncIterator[FakeDiscord]:
+    """Discord; every request that it gets is held against Discord's document where that is present."""
+    async with FakeDiscord(specification=Specification.load()) as server:
+        # A machine that runs much else stalls for seconds: how soon it answers is the business of one test.
+        server.answer_within = PATIENCE
+        yield server
+        assert server.violations == []
+
+
+@pytest.fixture
+async def start_bot(settings: Settings, fake: FakeDiscord, tmp_path: Path) -> AsyncIterator[StartBot]:
+    """Start the bot on the test's database and wait until it is online (or, with online=False, do not)."""
+    started: list[BotProcess] = []
+
+    async def start(*, online: bool = True, **environment: str) -> BotProcess:
+        log = tmp_path / f"bot-{len(started)}.log"
+        with log.open("wb") as stderr:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "tests.fakes.discord.client",
+                fake.url,
+                cwd=ROOT,
+                env={**os.environ, **environment_of(settings), "DISCORD_TOKEN": fake.token, **environment},
+                stderr=stderr,
+            )
+        started.append(BotProcess(process, log))
+        if online:
+            await fake.ready()
+        return started[-1]
+
+    yield start
+    for bot in started:
+        if bot.process.returncode is None:
+            await bot.kill()
+
+
+@pytest.fixture
+def working(worker: StartWorker) -> None:
+    """A worker that makes whatever is ordered."""
+    worker()

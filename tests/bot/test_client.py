@@ -1,0 +1,88 @@
+"""The bot's process: how it starts, stops, and says what it lacks."""
+
+import asyncio
+
+import pytest
+
+from market.settings import Settings
+from tests.bot.processes import BotProcess, StartBot, sqlite_only
+from tests.fakes.discord import FakeDiscord
+from tests.fakes.discord.server import PATIENCE
+
+pytestmark = sqlite_only
+
+
+async def ended(bot: BotProcess) -> tuple[int, str]:
+    """Exit code and the last line of a process that ends by itself."""
+    code = await asyncio.wait_for(bot.process.wait(), PATIENCE)
+    return code, bot.log.read_text().splitlines()[-1]
+
+
+async def test_without_a_token_it_says_where_one_comes_from(start_bot: StartBot) -> None:
+    assert await ended(await start_bot(online=False, DISCORD_TOKEN="")) == (
+        1,
+        "DISCORD_TOKEN is not set: copy the bot's token from Discord's developer portal into it.",
+    )
+
+
+async def test_a_token_that_discord_refuses(start_bot: StartBot, fake: FakeDiscord) -> None:
+    assert await ended(await start_bot(online=False, DISCORD_TOKEN="not.the.token")) == (
+        1,
+        "Discord refuses DISCORD_TOKEN: copy the bot's token again from the developer portal.",
+    )
+    assert fake.identified == []
+
+
+async def test_a_token_that_was_revoked_meanwhile(start_bot: StartBot, fake: FakeDiscord) -> None:
+    bot = await start_bot()
+    fake.token = "another.token"
+    fake.forget_sessions()
+    await fake.drop()
+    assert await ended(bot) == (
+        1,
+        "Discord refuses DISCORD_TOKEN: copy the bot's token again from the developer portal.",
+    )
+
+
+async def test_a_database_that_was_never_set_up(
+    start_bot: StartBot, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    empty = tmp_path_factory.mktemp("empty") / "riff.db"
+    assert await ended(await start_bot(online=False, RIFF_DATABASE_URL=f"sqlite:///{empty}")) == (
+        1,
+        "The database is not set up for this version: run `riff db upgrade`.",
+    )
+
+
+async def test_a_discord_that_is_not_there(start_bot: StartBot, fake: FakeDiscord) -> None:
+    for _ in range(5):
+        fake.cut("GET", "/users/@me")
+    code, sentence = await ended(await start_bot(online=False))
+    assert code == 1
+    assert sentence.startswith("Discord cannot be reached: ")
+
+
+async def test_the_commands_are_told_once_and_again_when_they_changed(
+    start_bot: StartBot, fake: FakeDiscord, settings: Settings
+) -> None:
+    for _ in range(2):
+        assert await (await start_bot()).stop() == 0
+        await fake.offline()
+    assert fake.command_syncs == 1
+    [kept] = settings.data_dir.glob("discord-commands-*.sha256")
+    kept.write_text("what an older version said")
+    await start_bot()
+    assert fake.command_syncs == 2
+
+
+async def test_it_asks_for_nothing_privileged_and_comes_back_after_a_broken_connection(
+    start_bot: StartBot, fake: FakeDiscord
+) -> None:
+    bot = await start_bot()
+    assert [identity["intents"] for identity in fake.identified] == [1]
+    await fake.drop()
+    interaction = await fake.slash("riff", prompt="bells")
+    await fake.answered(interaction)
+    assert interaction.response == {"type": 5}
+    assert fake.resumed == 1
+    assert await bot.stop() == 0

@@ -1,0 +1,275 @@
+"""/riff from the person's words to the loop under them, with the buttons, over real processes."""
+
+import io
+import re
+from collections import Counter
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import soundfile
+import sqlalchemy as sa
+from PIL import Image
+
+from bot.delivery import EDIT_EVERY
+from generation.request import RiffRequest
+from market.catalog.models import Loop
+from market.db import Database
+from market.studio import service as studio
+from tests.bot.processes import StartBot, arrived, closed, deliveries, fields, orders, sqlite_only
+from tests.fakes.discord import FakeDiscord, Interaction, User
+from tests.fakes.discord.server import ANSWER_WITHIN
+
+
+async def test_words_become_loops_that_can_be_played(
+    fake: FakeDiscord, start_bot: StartBot, database: Database, working: None
+) -> None:
+    await start_bot()
+    interaction = await fake.slash(
+        "riff", prompt="church *bells*", bars=1, bpm=120, key="a minor", seed=7, takes=2
+    )
+    await fake.answered(interaction)
+    assert interaction.response == {"type": 5}
+    assert interaction.answered_after is not None
+    assert interaction.answered_after < ANSWER_WITHIN
+
+    message = await arrived(fake, interaction)
+    request = RiffRequest.parse(prompt="church *bells*", bars=1, bpm=120, key="Am", seed=7, takes=2)
+    names = [f"{request.take(index).name}.mp3" for index in range(2)]
+    assert list(message.files) == [*names, "spectrogram.png"]
+    for name in names:
+        audio, rate = soundfile.read(io.BytesIO(message.files[name]))
+        assert len(audio) / rate == pytest.approx(request.seconds, abs=0.1)
+    assert Image.open(io.BytesIO(message.files["spectrogram.png"])).width == 1024
+
+    embed = message.embeds[0]
+    assert embed["image"] == {"url": "attachment://spectrogram.png"}
+    assert embed["description"] == r"**church \*bells\***"
+    assert fields(message) | {"Made in": ""} == {
+        "Seeds": "`7`, `8`",
+        "Tempo": "120 bpm",
+        "Key": "Am",
+        "Length": "1 bar, 2.0 s",
+        "Made in": "",
+    }
+    assert "free" in embed["footer"]["text"]
+    assert message.content == ""
+
+    [order] = await orders(database)
+    assert (order.owner, order.door, order.status) == (f"discord:{fake.user.id}", "discord", "done")
+    assert order.request == request.to_dict()
+    assert message.custom_ids == [
+        f"riff:{kind}:{order.id}-{take}" for take in (0, 1) for kind in ("again", "vary")
+    ]
+    row = await closed(database, order.id)
+    assert (row.state, row.message_id, row.interaction_token) == ("delivered", message.id, None)
+    assert row.delivered_at is not None
+
+
+async def test_the_picture_grows_while_the_riff_is_made(
+    fake: FakeDiscord, start_bot: StartBot, database: Database, working: None
+) -> None:
+    await start_bot()
+    interaction = await fake.slash("riff", prompt="strings", bars=16, bpm=160, takes=3)
+    message = await arrived(fake, interaction)
+
+    *before, last = message.versions
+    growing = [version for version in before if "preview.png" in version.files]
+    assert growing
+    for version in growing:
+        assert Image.open(io.BytesIO(version.files["preview.png"])).format == "PNG"
+        assert version.embeds[0]["image"] == {"url": "attachment://preview.png"}
+        assert "▰" in version.embeds[0]["description"] or "▱" in version.embeds[0]["description"]
+    assert len({version.embeds[0]["description"] for version in before}) == len(before)
+    assert all(later.at - earlier.at > EDIT_EVERY - 0.2 for earlier, later in pairwise(before))
+    assert len(last.files) == 4
+    assert len(message.custom_ids) == 6
+
+
+async def test_again_and_vary_work_after_a_restart_and_for_anyone(
+    fake: FakeDiscord, start_bot: StartBot, database: Database, working: None
+) -> None:
+    bot = await start_bot()
+    first = await arrived(fake, await fake.slash("riff", prompt="a bass", bars=1, bpm=200, seed=5))
+    assert await bot.stop() == 0
+    await fake.offline()
+    await start_bot()
+
+    bob = User("bob")
+    again, vary = first.custom_ids
+    second = await arrived(fake, await fake.press(first, again, user=bob))
+    third = await arrived(fake, await fake.press(first, vary, user=bob))
+    assert len({first.id, second.id, third.id}) == 3
+    assert first.custom_ids == [again, vary]
+
+    made, fresh, near = [RiffRequest.from_dict(order.request) for order in await orders(database)]
+    assert (fresh.prompt, fresh.bars, fresh.bpm, fresh.variation) == (made.prompt, made.bars, made.bpm, 0.0)
+    assert fresh.seed != made.seed
+    assert (near.prompt, near.seed, near.variation) == (made.prompt, made.seed, 0.35)
+    assert near.variation_seed is not None
+    assert [order.owner for order in await orders(database)][1:] == [f"discord:{bob.id}"] * 2
+    sounds = [next(iter(message.files.values())) for message in (first, second, third)]
+    assert len(set(sounds)) == 3
+
+
+async def test_a_button_whose_loop_was_deleted_answers_with_a_sentence(
+    fake: FakeDiscord, start_bot: StartBot, database: Database, working: None
+) -> None:
+    await start_bot()
+    message = await arrived(fake, await fake.slash("riff", prompt="a drum kit", bars=1, bpm=240))
+    async with database.write() as session:
+        await session.execute(sa.delete(Loop))
+
+    pressed = await fake.press(message, message.custom_ids[1])
+    await fake.until(lambda: pressed.followups, "an answer")
+    loop_id = message.custom_ids[1].rsplit(":", 1)[1]
+    assert [(m.content, m.ephemeral) for m in pressed.followups] == [(f"There is no loop {loop_id}.", True)]
+    assert pressed.message is not None
+    assert pressed.message.deleted
+    assert len(await orders(database)) == 1
+    assert len(await deliveries(database)) == 1
+
+
+BAD_INPUT: list[tuple[dict[str, Any], str]] = [
+    ({"prompt": "   "}, "The prompt is empty: say what you want to hear."),
+    ({"prompt": "x" * 301}, "The prompt has 301 characters: at most 300 are possible."),
+    ({"prompt": "bells\x07"}, "The prompt contains control characters: use plain text on one line."),
+    ({"prompt": "bells", "bars": 17}, "bars has to be from 1 to 16, not “17”."),
+    ({"prompt": "bells", "bpm": 39.5}, "bpm has to be from 40 to 240, not “39.5”."),
+    ({"prompt": "bells", "takes": 5}, "takes has to be from 1 to 4, not “5”."),
+    ({"prompt": "bells", "seed": -1}, "seed has to be from 0 to 4294967295, not “-1”."),
+    ({"prompt": "bells", "key": "H"}, "“H” is not a key: write it like Am, F#, Bb minor or C major."),
+    ({"prompt": "bells", "bars": "many"}, "bars has to be a number from 1 to 16, not “many”."),
+]
+
+
+async def test_bad_input_is_refused_in_a_sentence_for_its_writer_alone(
+    fake: FakeDiscord, start_bot: StartBot, database: Database
+) -> None:
+    await start_bot()
+    for options, sentence in BAD_INPUT:
+        interaction = await fake.slash("riff", **options)
+        await fake.answered(interaction)
+        assert interaction.message is not None
+        assert (interaction.message.content, interaction.message.ephemeral) == (sentence, True)
+    assert await orders(database) == []
+    assert await deliveries(database) == {}
+
+
+@sqlite_only
+async def test_a_command_of_an_older_version_is_answered(fake: FakeDiscord, start_bot: StartBot) -> None:
+    await start_bot()
+    fake.commands.append({"id": "1", "name": "riffs", "options": []})
+    interaction = await fake.answered(await fake.slash("riffs"))
+    assert interaction.message is not None
+    assert interaction.message.ephemeral
+    assert interaction.message.content == (
+        "This command has changed: wait a minute, reload Discord and try again."
+    )
+
+
+@sqlite_only
+async def test_keys_are_suggested(fake: FakeDiscord, start_bot: StartBot) -> None:
+    await start_bot()
+    typing = await fake.answered(await fake.autocomplete("riff", "key", prompt="bells", key="f#"))
+    assert typing.choices == [{"name": "F# major", "value": "F#"}, {"name": "F# minor", "value": "F#m"}]
+    anything = await fake.answered(await fake.autocomplete("riff", "key", prompt="bells", key=""))
+    assert len(anything.choices) == 24
+    nothing = await fake.answered(await fake.autocomplete("riff", "key", prompt="bells", key="xyz"))
+    assert nothing.choices == []
+
+
+@sqlite_only
+async def test_the_command_is_declared_with_its_ranges_for_servers_and_users(
+    fake: FakeDiscord, start_bot: StartBot
+) -> None:
+    await start_bot()
+    [command] = fake.commands
+    assert (command["name"], command["contexts"], command["integration_types"]) == ("riff", [0, 1, 2], [0, 1])
+    declared = {option["name"]: option for option in command["options"]}
+    assert list(declared) == ["prompt", "bars", "bpm", "key", "seed", "negative", "takes"]
+    assert [name for name, option in declared.items() if option["required"]] == ["prompt"]
+    assert (declared["prompt"]["min_length"], declared["prompt"]["max_length"]) == (1, 300)
+    ranges = {name: (o["min_value"], o["max_value"]) for name, o in declared.items() if "min_value" in o}
+    assert ranges == {"bars": (1, 16), "bpm": (40, 240), "seed": (0, 2**32 - 1), "takes": (1, 4)}
+    assert declared["key"]["autocomplete"]
+
+
+async def test_an_interaction_that_comes_twice_is_one_order(
+    fake: FakeDiscord, start_bot: StartBot, database: Database
+) -> None:
+    await start_bot()
+    interaction = await fake.slash("riff", prompt="bells")
+    await fake.until(lambda: interaction.message and interaction.message.versions, "the place in the queue")
+    await fake.resend(interaction)
+    await fake.until(lambda: callbacks(fake) == Counter({200: 1, 400: 1}), "the second acknowledgement")
+    after = await fake.answered(await fake.slash("riff", prompt="bells", bars=99))
+    assert after.message is not None
+    assert after.message.ephemeral
+    [order] = await orders(database)
+    assert list(await deliveries(database)) == [order.id]
+    assert interaction.message is not None
+    assert not interaction.message.deleted
+
+
+async def test_who_waits_is_told_the_place_in_the_queue(
+    fake: FakeDiscord, start_bot: StartBot, database: Database
+) -> None:
+    await start_bot()
+    places = []
+    for prompt, channel in (("bells", fake.channel), ("strings", fake.dm(fake.user))):
+        interaction = await fake.answered(await fake.slash("riff", prompt=prompt, channel=channel))
+        places.append(await first_words(fake, interaction))
+    assert places == ["**bells**\n⏳ Next in the queue.", "**strings**\n⏳ Number 2 in the queue."]
+
+
+async def test_too_many_open_riffs_are_refused_for_the_asker_alone(
+    fake: FakeDiscord, start_bot: StartBot, database: Database
+) -> None:
+    await start_bot()
+    owner = f"discord:{fake.user.id}"
+    async with database.write() as session:
+        for number in range(studio.MAX_OPEN_RIFFS):
+            request = RiffRequest.parse(prompt="bells", seed=number)
+            await studio.place(session, request, owner=owner, door="web", idempotency_key=str(number))
+    interaction = await fake.slash("riff", prompt="one more")
+    await fake.until(lambda: interaction.followups, "an answer")
+    assert interaction.message is not None
+    assert interaction.message.deleted
+    [answer] = interaction.followups
+    assert answer.ephemeral
+    assert answer.content == "You have 8 unfinished riffs already: wait for one of them or cancel it."
+    assert await deliveries(database) == {}
+    assert len(await orders(database)) == studio.MAX_OPEN_RIFFS
+
+
+async def test_what_nobody_foresaw_has_an_id_that_the_log_has(
+    fake: FakeDiscord, start_bot: StartBot, database: Database
+) -> None:
+    bot = await start_bot()
+    async with database.write() as session:
+        await session.execute(sa.text("ALTER TABLE delivery RENAME TO elsewhere"))
+    interaction = await fake.slash("riff", prompt="bells")
+    await fake.until(lambda: interaction.followups, "an answer")
+    [answer] = interaction.followups
+    assert answer.ephemeral
+    said = re.fullmatch(
+        r"Something went wrong on our side. Whoever runs this bot finds it in the log under (\w{8})\.",
+        answer.content,
+    )
+    assert said is not None
+    assert said[1] in bot.log.read_text()
+    assert await orders(database) == []
+
+
+async def first_words(fake: FakeDiscord, interaction: Interaction) -> str:
+    """What an answer says first after the bot is thinking."""
+    message = interaction.message
+    assert message is not None
+    await fake.until(lambda: message.versions, "the first edit")
+    words: str = message.versions[0].embeds[0]["description"]
+    return words
+
+
+def callbacks(fake: FakeDiscord) -> Counter[int]:
+    return Counter(request.status for request in fake.requests if request.path.endswith("/callback"))

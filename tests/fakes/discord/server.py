@@ -1,0 +1,679 @@
+"""The server: Discord's gateway and the part of its REST API that a bot of ours uses."""
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from aiohttp import WSMsgType, web
+
+from tests.fakes.discord.openapi import Specification
+from tests.fakes.discord.world import (
+    EPHEMERAL,
+    LOADING,
+    MIB,
+    Channel,
+    Guild,
+    Interaction,
+    Message,
+    User,
+    snowflake,
+)
+
+API = "/api/v10"
+TOKEN = "fake.discord.token"
+ANSWER_WITHIN = 3.0
+# Seconds until a test gives up: a machine that trains a model meanwhile gives others a tenth of a core.
+PATIENCE = 240.0
+TOKEN_LIFE = 15 * 60.0
+UPLOAD_LIMIT = 25 * MIB
+
+
+@dataclass
+class Fault:
+    """What goes wrong with requests whose method and path (without /api/v10) fit, `times` times.
+
+    With `status` it answers that, with `cut` the connection breaks off; with `after` the request is carried
+    out first, so that only the answer is lost. A `gate` holds the request (with `after`: its answer) until the
+    event is set; `holding` counts those that wait.
+    """
+
+    method: str
+    path: str
+    status: int | None = None
+    code: int = 0
+    message: str = "injected fault"
+    times: int = 1
+    after: bool = False
+    cut: bool = False
+    gate: asyncio.Event | None = None
+    hits: int = 0
+    holding: int = 0
+
+    def fits(self, method: str, path: str) -> bool:
+        return self.hits < self.times and method == self.method and re.search(self.path, path) is not None
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request as it came in; `body` is the JSON (of a multipart form: its payload_json)."""
+
+    at: float
+    method: str
+    path: str
+    body: Any
+    files: dict[str, tuple[str, bytes]]
+    status: int
+
+
+@dataclass
+class Session:
+    """One shard's session: what was sent on it, so that a RESUME gets the rest."""
+
+    id: str
+    shard: list[int]
+    socket: web.WebSocketResponse | None = None
+    sent: list[dict[str, Any]] = field(default_factory=list)
+    resumable: bool = True
+
+
+class Refusal(Exception):
+    """An error answer in Discord's form."""
+
+    def __init__(self, status: int, code: int, message: str) -> None:
+        super().__init__(message)
+        self.status, self.code = status, code
+
+
+class FakeDiscord:
+    """Discord for one application. `async with FakeDiscord() as discord:` serves it at `discord.url`.
+
+    `violations` collects what the real Discord's document does not allow, in requests and in our own answers.
+    """
+
+    def __init__(self, *, shards: int = 1, specification: Specification | None = None) -> None:
+        self.bot = User("riffmarket", bot=True)
+        self.guild = Guild("Studio")
+        self.channel = Channel(self.guild)
+        self.guild.channels.append(self.channel)
+        self.user = User("ada")
+        self.shards = shards
+        self.answer_within = ANSWER_WITHIN
+        self.url = ""
+        self.token = TOKEN
+        self.commands: list[dict[str, Any]] = []
+        self.command_syncs = 0
+        self.requests: list[Request] = []
+        self.violations: list[str] = []
+        self.faults: list[Fault] = []
+        self.closed_to_messages: set[User] = set()
+        self.identified: list[dict[str, Any]] = []
+        self.resumed = 0
+        self._specification = specification
+        self._channels: dict[int, Channel] = {self.channel.id: self.channel}
+        self.interactions: dict[str, Interaction] = {}
+        self._sessions: dict[str, Session] = {}
+        self._changed = asyncio.Condition()
+        self._runner: web.AppRunner | None = None
+
+    async def __aenter__(self) -> Self:
+        app = web.Application(client_max_size=64 * MIB)
+        app.router.add_get("/gateway/", self._gateway)
+        app.router.add_get("/attachments/{channel}/{file}/{name}", self._attachment)
+        app.router.add_route("*", API + "/{path:.*}", self._rest)
+        self._runner = web.AppRunner(app)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        host, port = self._runner.addresses[0][:2]
+        self.url = f"http://{host}:{port}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._runner is not None
+        for fault in self.faults:
+            if fault.gate is not None:
+                self.release(fault)
+        await self.drop()
+        await self._runner.cleanup()
+
+    # What a test does.
+
+    async def until(self, condition: Callable[[], Any], what: str, *, within: float = PATIENCE) -> Any:
+        """Wait until `condition()` is true, looking after each request and gateway event; its value."""
+        async with self._changed:
+            try:
+                await asyncio.wait_for(self._changed.wait_for(condition), within)
+            except TimeoutError:
+                raise AssertionError(f"{what}: not within {within:g} s; {self._recently()}") from None
+            return condition()
+
+    async def ready(self, *, within: float = PATIENCE) -> None:
+        """Wait until a client has identified on every shard and its commands are known."""
+        await self.until(
+            lambda: len(self._live()) == self.shards and self.commands, "a bot online", within=within
+        )
+
+    async def offline(self, *, within: float = PATIENCE) -> None:
+        """Wait until no client is connected."""
+        await self.until(lambda: not self._live(), "the bot offline", within=within)
+
+    async def drop(self) -> None:
+        """Break every gateway connection the way a network does; the client resumes."""
+        for session in list(self._sessions.values()):
+            if session.socket is not None:
+                await session.socket.close(code=1011)
+
+    def forget_sessions(self) -> None:
+        """Answer the next RESUME with an invalid session, so that the client identifies anew."""
+        for session in self._sessions.values():
+            session.resumable = False
+
+    def add_channel(self, channel: Channel) -> Channel:
+        """Make a channel known; a bot reaches it if it is in its guild or it is the bot's own DM."""
+        self._channels[channel.id] = channel
+        return channel
+
+    def fail(
+        self, method: str, path: str, status: int, *, times: int = 1, after: bool = False, code: int = 0
+    ) -> Fault:
+        """Answer the next `times` fitting requests with `status`."""
+        fault = Fault(method, path, status, times=times, after=after, code=code)
+        self.faults.append(fault)
+        return fault
+
+    def cut(self, method: str, path: str, *, times: int = 1, after: bool = False) -> Fault:
+        """Break the connection of the next `times` fitting requests off, without an answer."""
+        fault = Fault(method, path, times=times, after=after, cut=True)
+        self.faults.append(fault)
+        return fault
+
+    def hold(self, method: str, path: str, *, times: int = 1, after: bool = False) -> Fault:
+        """Keep the next `times` fitting requests waiting until `release(fault)`."""
+        fault = Fault(method, path, times=times, after=after, gate=asyncio.Event())
+        self.faults.append(fault)
+        return fault
+
+    def release(self, fault: Fault) -> None:
+        """Let the requests that a fault holds go on, and those that still come pass."""
+        assert fault.gate is not None
+        fault.gate.set()
+
+    async def slash(
+        self,
+        name: str,
+        *,
+        user: User | None = None,
+        channel: Channel | None = None,
+        filesize_limit: int = 10 * MIB,
+        **options: Any,
+    ) -> Interaction:
+        """Use a slash command, whatever its declared ranges say: another kind of client may send anything."""
+        data = self._invocation(name, options)
+        return await self._interact(
+            Interaction(
+                "command",
+                user or self.user,
+                channel or self.channel,
+                data,
+                self._token(),
+                filesize_limit=filesize_limit,
+            )
+        )
+
+    async def autocomplete(self, name: str, focused: str, **options: Any) -> Interaction:
+        """Type into an option of a slash command."""
+        data = self._invocation(name, options)
+        for option in data["options"]:
+            if option["name"] == focused:
+                option["focused"] = True
+        return await self._interact(Interaction("autocomplete", self.user, self.channel, data, self._token()))
+
+    async def press(self, message: Message, custom_id: str, *, user: User | None = None) -> Interaction:
+        """Press a button of a message."""
+        assert custom_id in message.custom_ids, message.custom_ids
+        data = {"component_type": 2, "custom_id": custom_id, "id": 1}
+        return await self._interact(
+            Interaction("component", user or self.user, message.channel, data, self._token(), source=message)
+        )
+
+    async def resend(self, interaction: Interaction) -> None:
+        """Dispatch the same interaction once more, as a gateway does that never got the acknowledgement."""
+        await self._dispatch_interaction(interaction)
+
+    async def answered(self, interaction: Interaction, *, within: float = PATIENCE) -> Interaction:
+        """Wait for the first answer to an interaction."""
+        await self.until(lambda: interaction.response, "an answer to the interaction", within=within)
+        return interaction
+
+    def edits(self, interaction: Interaction) -> list[Request]:
+        """The accepted edits of an interaction's own message, in order."""
+        path = f"/webhooks/{self.bot.id}/{interaction.token}/messages/@original"
+        return [r for r in self.requests if r.method == "PATCH" and r.path == path and r.status == 200]
+
+    def forget(self, message: Message) -> None:
+        """Delete a message, as a moderator does."""
+        message.deleted = True
+        message.channel.messages.pop(message.id, None)
+
+    # The gateway.
+
+    async def _gateway(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.send_json({"op": 10, "d": {"heartbeat_interval": 41_250}})
+        session: Session | None = None
+        async for frame in socket:
+            if frame.type is not WSMsgType.TEXT:
+                break
+            message = json.loads(frame.data)
+            if message["op"] == 1:
+                await socket.send_json({"op": 11})
+            elif message["op"] == 2:
+                session = await self._identify(socket, message["d"])
+            elif message["op"] == 6:
+                session = await self._resume(socket, message["d"])
+        if session is not None and session.socket is socket:
+            session.socket = None
+            await self._notify()
+        return socket
+
+    async def _identify(self, socket: web.WebSocketResponse, body: dict[str, Any]) -> Session | None:
+        if body["token"] != self.token:
+            await socket.close(code=4004, message=b"Authentication failed.")
+            return None
+        shard = body.get("shard", [0, 1])
+        session = Session(str(snowflake()), shard, socket)
+        self._sessions[session.id] = session
+        self.identified.append(body)
+        guilds = [self.guild] if self._shard_of(self.guild) == shard[0] else []
+        ready = {
+            "v": 10,
+            "user": self.bot.payload(),
+            "guilds": [{"id": str(guild.id), "unavailable": True} for guild in guilds],
+            "session_id": session.id,
+            "resume_gateway_url": f"{self.url}/gateway/".replace("http", "ws", 1),
+            "shard": shard,
+            "application": {"id": str(self.bot.id), "flags": 0},
+        }
+        await self._dispatch(session, "READY", ready)
+        for guild in guilds:
+            await self._dispatch(session, "GUILD_CREATE", guild.payload(self.bot))
+        await self._notify()
+        return session
+
+    async def _resume(self, socket: web.WebSocketResponse, body: dict[str, Any]) -> Session | None:
+        session = self._sessions.get(body["session_id"])
+        if session is None or not session.resumable:
+            await socket.send_json({"op": 9, "d": False})
+            return None
+        session.socket = socket
+        for event in session.sent:
+            if event["s"] > body["seq"]:
+                await socket.send_json(event)
+        await self._dispatch(session, "RESUMED", {})
+        self.resumed += 1
+        await self._notify()
+        return session
+
+    async def _dispatch(self, session: Session, name: str, data: dict[str, Any]) -> None:
+        event = {"op": 0, "t": name, "s": len(session.sent) + 1, "d": data}
+        session.sent.append(event)
+        if session.socket is not None and not session.socket.closed:
+            await session.socket.send_json(event)
+
+    def _live(self) -> list[Session]:
+        return [s for s in self._sessions.values() if s.socket is not None and not s.socket.closed]
+
+    def _shard_of(self, guild: Guild | None) -> int:
+        return 0 if guild is None or not guild.has_bot else (guild.id >> 22) % self.shards
+
+    async def _interact(self, interaction: Interaction) -> Interaction:
+        self.interactions[interaction.token] = interaction
+        await self._dispatch_interaction(interaction)
+        return interaction
+
+    async def _dispatch_interaction(self, interaction: Interaction) -> None:
+        shard = self._shard_of(interaction.channel.guild)
+        session = [s for s in self._sessions.values() if s.shard[0] == shard][-1]
+        await self._dispatch(session, "INTERACTION_CREATE", interaction.payload(self.bot))
+
+    def _invocation(self, name: str, options: dict[str, Any]) -> dict[str, Any]:
+        command = next(command for command in self.commands if command["name"] == name)
+        types = {option["name"]: option["type"] for option in command["options"]}
+        given = [{"name": key, "type": types[key], "value": value} for key, value in options.items()]
+        return {"id": command["id"], "name": name, "type": 1, "options": given}
+
+    def _token(self) -> str:
+        return f"aW50ZXJhY3Rpb246{snowflake()}"
+
+    # REST.
+
+    async def _attachment(self, request: web.Request) -> web.Response:
+        channel = self._channels[int(request.match_info["channel"])]
+        for message in channel.messages.values():
+            for file in message.attachments:
+                if str(file.id) == request.match_info["file"]:
+                    return web.Response(body=file.content)
+        raise web.HTTPNotFound
+
+    async def _rest(self, request: web.Request) -> web.StreamResponse:
+        path = request.path.removeprefix(API)
+        body, files = await _read(request)
+        if self._specification is not None:
+            self.violations += self._specification.problems(
+                request.method, path, body, query=list(request.query), files=list(files)
+            )
+        fault = next((fault for fault in self.faults if fault.fits(request.method, path)), None)
+        if fault is not None:
+            fault.hits += 1
+            await self._notify()
+            if not fault.after:
+                await self._wait_for_release(fault)
+        broken = fault is not None and (fault.cut or fault.status is not None)
+        answer = None
+        if fault is None or not broken or fault.after:
+            answer = await self._carry_out(request, path, body, files)
+        if fault is not None and fault.after:
+            await self._wait_for_release(fault)
+        if fault is not None and fault.cut:
+            answer = web.Response(status=499)
+            assert request.transport is not None
+            request.transport.abort()
+        elif answer is None or broken:
+            assert fault is not None
+            answer = _error(fault.status or 500, fault.code, fault.message)
+        self.requests.append(Request(time.monotonic(), request.method, path, body, files, answer.status))
+        await self._notify()
+        return answer
+
+    async def _wait_for_release(self, fault: Fault) -> None:
+        if fault.gate is not None:
+            fault.holding += 1
+            await self._notify()
+            await fault.gate.wait()
+            fault.holding -= 1
+
+    async def _carry_out(
+        self, request: web.Request, path: str, body: Any, files: dict[str, tuple[str, bytes]]
+    ) -> web.Response:
+        try:
+            by_token = path.startswith(("/interactions/", "/webhooks/"))
+            if not by_token and request.headers.get("Authorization") != f"Bot {self.token}":
+                raise Refusal(401, 0, "401: Unauthorized")
+            for method, pattern, handler in self._routes():
+                match = re.fullmatch(pattern, path)
+                if method == request.method and match:
+                    status, answer = handler(*match.groups(), body=body, files=files)
+                    break
+            else:
+                raise Refusal(404, 0, "404: Not Found")
+        except Refusal as refusal:
+            return _error(refusal.status, refusal.code, str(refusal))
+        if self._specification is not None:
+            self.violations += self._specification.response_problems(request.method, path, status, answer)
+        return _json(status, answer)
+
+    def _routes(self) -> list[tuple[str, str, Callable[..., tuple[int, Any]]]]:
+        return [
+            ("GET", r"/users/@me", self._me),
+            ("POST", r"/users/@me/channels", self._open_dm),
+            ("GET", r"/oauth2/applications/@me", self._application),
+            ("GET", r"/gateway/bot", self._gateway_bot),
+            ("GET", r"/applications/(\d+)/commands", self._get_commands),
+            ("PUT", r"/applications/(\d+)/commands", self._put_commands),
+            ("POST", r"/interactions/(\d+)/([^/]+)/callback", self._callback),
+            ("POST", r"/webhooks/(\d+)/([^/]+)", self._follow_up),
+            ("GET", r"/webhooks/(\d+)/([^/]+)/messages/(@original|\d+)", self._get_webhook_message),
+            ("PATCH", r"/webhooks/(\d+)/([^/]+)/messages/(@original|\d+)", self._edit_webhook_message),
+            ("DELETE", r"/webhooks/(\d+)/([^/]+)/messages/(@original|\d+)", self._delete_webhook_message),
+            ("POST", r"/channels/(\d+)/messages", self._post),
+            ("PATCH", r"/channels/(\d+)/messages/(\d+)", self._edit),
+            ("DELETE", r"/channels/(\d+)/messages/(\d+)", self._delete),
+        ]
+
+    def _me(self, **_: Any) -> tuple[int, Any]:
+        return 200, {**self.bot.payload(), "mfa_enabled": False, "locale": "en-US", "verified": True}
+
+    def _application(self, **_: Any) -> tuple[int, Any]:
+        return 200, {
+            "id": str(self.bot.id),
+            "name": "Riffmarket",
+            "icon": None,
+            "description": "",
+            "type": None,
+            "verify_key": "0" * 64,
+            "flags": 0,
+            "flags_new": "0",
+            "redirect_uris": [],
+            "interactions_endpoint_url": None,
+            "role_connections_verification_url": None,
+            "owner": self.user.payload(),
+            "approximate_guild_count": 1,
+            "approximate_user_install_count": 0,
+            "approximate_user_authorization_count": 0,
+            "explicit_content_filter": 0,
+            "team": None,
+            "eligible_oauth2_scopes": [],
+            "bot_public": True,
+            "bot_require_code_grant": False,
+        }
+
+    def _gateway_bot(self, **_: Any) -> tuple[int, Any]:
+        limit = {"total": 1000, "remaining": 999, "reset_after": 1000, "max_concurrency": 1}
+        url = f"{self.url}/gateway/".replace("http", "ws", 1)
+        return 200, {"url": url, "shards": self.shards, "session_start_limit": limit}
+
+    def _get_commands(self, application: str, **_: Any) -> tuple[int, Any]:
+        return 200, self.commands
+
+    def _put_commands(self, application: str, *, body: Any, **_: Any) -> tuple[int, Any]:
+        self.commands = [
+            {
+                "type": 1,
+                "default_member_permissions": None,
+                **command,
+                "id": str(snowflake()),
+                "application_id": application,
+                "version": str(snowflake()),
+                "integration_types": command.get("integration_types") or [0],
+            }
+            for command in body
+        ]
+        self.command_syncs += 1
+        return 200, self.commands
+
+    def _open_dm(self, *, body: Any, **_: Any) -> tuple[int, Any]:
+        user_id = int(body["recipient_id"])
+        people = [self.user, *(interaction.user for interaction in self.interactions.values())]
+        person = next((person for person in people if person.id == user_id), None)
+        if person is None:
+            raise Refusal(400, 50033, "Invalid Recipient(s)")
+        return 200, self.dm(person).payload()
+
+    def dm(self, user: User) -> Channel:
+        """The bot's direct messages with a person."""
+        for channel in self._channels.values():
+            if channel.recipient is user:
+                return channel
+        return self.add_channel(Channel(recipient=user))
+
+    def _callback(self, interaction_id: str, token: str, *, body: Any, files: Any) -> tuple[int, Any]:
+        interaction = self.interactions.get(token)
+        if interaction is None or str(interaction.id) != interaction_id:
+            raise Refusal(404, 10062, "Unknown interaction")
+        if interaction.response is not None:
+            raise Refusal(400, 40060, "Interaction has already been acknowledged.")
+        age = time.monotonic() - interaction.sent_at
+        if age > self.answer_within:
+            raise Refusal(404, 10062, "Unknown interaction")
+        interaction.answered_after = age
+        interaction.response = body
+        data = body.get("data") or {}
+        about: dict[str, Any] = {"id": interaction_id, "type": interaction.TYPES[interaction.kind]}
+        answer: dict[str, Any] = {"interaction": about}
+        if body["type"] in (4, 5):
+            message = self._message(interaction.channel, data, files if body["type"] == 4 else {})
+            if body["type"] == 5:
+                message.flags = LOADING | (data.get("flags") or 0)
+                message.versions.clear()
+            interaction.message = message
+            about |= {
+                "response_message_id": str(message.id),
+                "response_message_loading": message.loading,
+                "response_message_ephemeral": message.ephemeral,
+                "channel_id": str(message.channel.id),
+            }
+            if body["type"] == 4:
+                answer["resource"] = {"type": 4, "message": message.payload()}
+        elif body["type"] in (6, 7):
+            interaction.message = interaction.source
+        return 200, answer
+
+    def _interaction(self, application: str, token: str) -> Interaction:
+        interaction = self.interactions.get(token)
+        if interaction is None or application != str(self.bot.id) or interaction.response is None:
+            raise Refusal(404, 10015, "Unknown Webhook")
+        if interaction.expired or time.monotonic() - interaction.sent_at > TOKEN_LIFE:
+            raise Refusal(401, 50027, "Invalid Webhook Token")
+        return interaction
+
+    def _webhook_message(self, application: str, token: str, which: str) -> tuple[Interaction, Message]:
+        interaction = self._interaction(application, token)
+        message = interaction.message
+        if which != "@original":
+            message = next((m for m in [message, *interaction.followups] if m and str(m.id) == which), None)
+        if message is None or message.deleted:
+            raise Refusal(404, 10008, "Unknown Message")
+        return interaction, message
+
+    def _get_webhook_message(self, application: str, token: str, which: str, **_: Any) -> tuple[int, Any]:
+        return 200, self._webhook_message(application, token, which)[1].payload()
+
+    def _edit_webhook_message(
+        self, application: str, token: str, which: str, *, body: Any, files: Any
+    ) -> tuple[int, Any]:
+        interaction, message = self._webhook_message(application, token, which)
+        self._check(body, files, interaction.filesize_limit)
+        message.change(body, files, self.url)
+        return 200, message.payload()
+
+    def _delete_webhook_message(self, application: str, token: str, which: str, **_: Any) -> tuple[int, Any]:
+        self.forget(self._webhook_message(application, token, which)[1])
+        return 204, None
+
+    def _follow_up(self, application: str, token: str, *, body: Any, files: Any) -> tuple[int, Any]:
+        interaction = self._interaction(application, token)
+        self._check(body, files, interaction.filesize_limit)
+        first = interaction.message
+        if first is not None and first.loading and not first.deleted:
+            # The first follow-up after a deferral fills the loading message and keeps its visibility.
+            first.change({**body, "flags": first.flags & EPHEMERAL}, files, self.url)
+            return 200, first.payload()
+        message = self._message(interaction.channel, body, files)
+        interaction.followups.append(message)
+        return 200, message.payload()
+
+    def _reachable(self, channel_id: str) -> Channel:
+        channel = self._channels.get(int(channel_id))
+        if channel is None:
+            raise Refusal(404, 10003, "Unknown Channel")
+        if channel.guild is not None and not channel.guild.has_bot:
+            raise Refusal(403, 50001, "Missing Access")
+        if channel.recipient in self.closed_to_messages:
+            raise Refusal(403, 50007, "Cannot send messages to this user")
+        return channel
+
+    def _post(self, channel_id: str, *, body: Any, files: Any) -> tuple[int, Any]:
+        channel = self._reachable(channel_id)
+        self._check(body, files, 10 * MIB)
+        if body.get("enforce_nonce"):
+            for message in channel.messages.values():
+                if message.nonce == body["nonce"]:
+                    return 200, message.payload()
+        return 200, self._message(channel, body, files).payload()
+
+    def _own(self, channel_id: str, message_id: str) -> Message:
+        message = self._reachable(channel_id).messages.get(int(message_id))
+        if message is None:
+            raise Refusal(404, 10008, "Unknown Message")
+        return message
+
+    def _edit(self, channel_id: str, message_id: str, *, body: Any, files: Any) -> tuple[int, Any]:
+        message = self._own(channel_id, message_id)
+        self._check(body, files, 10 * MIB)
+        message.change(body, files, self.url)
+        return 200, message.payload()
+
+    def _delete(self, channel_id: str, message_id: str, **_: Any) -> tuple[int, Any]:
+        self.forget(self._own(channel_id, message_id))
+        return 204, None
+
+    def _message(
+        self, channel: Channel, body: dict[str, Any], files: dict[str, tuple[str, bytes]]
+    ) -> Message:
+        nonce = body.get("nonce")
+        message = Message(channel, self.bot, nonce=nonce, reference=body.get("message_reference"))
+        message.change(body, files, self.url)
+        channel.messages[message.id] = message
+        return message
+
+    def _check(self, body: dict[str, Any], files: dict[str, tuple[str, bytes]], limit: int) -> None:
+        """Discord's limits that its document does not hold."""
+        sizes = [len(content) for _, content in files.values()]
+        if sizes and (max(sizes) > limit or sum(sizes) > UPLOAD_LIMIT):
+            raise Refusal(413, 40005, "Request entity too large")
+        rows = body.get("components") or []
+        ids = [button.get("custom_id") for row in rows for button in row["components"]]
+        if len(rows) > 5 or len(ids) != len(set(ids)):
+            raise Refusal(400, 50035, "Invalid Form Body")
+        if sum(_characters(embed) for embed in body.get("embeds") or []) > 6000:
+            raise Refusal(400, 50035, "Invalid Form Body")
+
+    async def _notify(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
+
+    def _recently(self) -> str:
+        last = [f"{r.method} {r.path} -> {r.status}" for r in self.requests[-12:]]
+        return "the last requests: " + ("; ".join(last) or "none")
+
+
+async def _read(request: web.Request) -> tuple[Any, dict[str, tuple[str, bytes]]]:
+    if request.content_type != "multipart/form-data":
+        raw = await request.read()
+        return (json.loads(raw) if raw else None), {}
+    body: Any = None
+    files: dict[str, tuple[str, bytes]] = {}
+    for name, value in (await request.post()).items():
+        if isinstance(value, web.FileField):
+            files[name] = (value.filename, value.file.read())
+        elif name == "payload_json":
+            body = json.loads(value)
+    return body, files
+
+
+def _json(status: int, body: Any) -> web.Response:
+    if status == 204:
+        return web.Response(status=204)
+    # discord.py reads JSON only where the type is exactly this, without a charset.
+    return web.Response(
+        status=status, body=json.dumps(body).encode(), headers={"Content-Type": "application/json"}
+    )
+
+
+def _error(status: int, code: int, message: str) -> web.Response:
+    if status == 429:
+        headers = {"Content-Type": "application/json", "Via": "1.1 google", "Retry-After": "0"}
+        body = {"message": "You are being rate limited.", "retry_after": 0.05, "global": False}
+        return web.Response(status=429, body=json.dumps(body).encode(), headers=headers)
+    return _json(status, {"code": code, "message": message})
+
+
+def _characters(embed: dict[str, Any]) -> int:
+    texts = [embed.get("title"), embed.get("description"), (embed.get("footer") or {}).get("text")]
+    texts += [text for entry in embed.get("fields") or [] for text in (entry["name"], entry["value"])]
+    return sum(len(text) for text in texts if text)
