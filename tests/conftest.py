@@ -64,7 +64,7 @@ def postgresql_template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
         _on_server("CREATE DATABASE {}", name)
     except psycopg.OperationalError as error:
         pytest.skip(f"no PostgreSQL at {POSTGRESQL}: {str(error).splitlines()[0]}")
-    upgrade(settings_in(tmp_path_factory.mktemp("template"), database_url=_url_of(name)))
+    upgrade(settings_in(tmp_path_factory.mktemp("template"), database_url=database_address(name)))
     yield name
     _on_server("DROP DATABASE {} WITH (FORCE)", name)
 
@@ -81,7 +81,7 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Setting
         return
     name = f"riff_test_{secrets.token_hex(4)}"
     _on_server("CREATE DATABASE {} TEMPLATE {}", name, request.getfixturevalue("postgresql_template"))
-    yield settings_in(folder, database_url=_url_of(name))
+    yield settings_in(folder, database_url=database_address(name))
     _on_server("DROP DATABASE {} WITH (FORCE)", name)
 
 
@@ -216,7 +216,8 @@ async def until(look: Callable[[], Awaitable[T]], good: Callable[[T], object], w
         return seen
 
 
-def _url_of(name: str) -> str:
+def database_address(name: str) -> str:
+    """The URL of a database on the PostgreSQL server."""
     return sa.make_url(POSTGRESQL).set(database=name).render_as_string(hide_password=False)
 
 

@@ -12,7 +12,7 @@ from alembic import command
 from market.db import Base, alembic_config, blocking_engine, require_current, upgrade
 from market.errors import DatabaseOutdated, DatabaseUnreachable
 from market.settings import Settings
-from tests.conftest import ROOT, environment_of, settings_in
+from tests.conftest import ROOT, database_address, environment_of, settings_in
 
 
 def tables(settings: Settings) -> set[str]:
@@ -56,6 +56,20 @@ def test_sqlite_is_set_up_as_it_should_be(sqlite_template: Path) -> None:
         }
     engine.dispose()
     assert pragmas == {"journal_mode": "wal", "foreign_keys": 1, "busy_timeout": 30_000}
+
+
+def test_postgresql_is_set_up_as_it_should_be(postgresql_template: str, tmp_path: Path) -> None:
+    """A stopped process lets go of its locks; `options` of the address stay in force."""
+    address = database_address(postgresql_template)
+    for url, search_path in [
+        (address, '"$user", public'),
+        (f"{address}?options=-csearch_path%3Dnone", "none"),
+    ]:
+        engine = blocking_engine(settings_in(tmp_path, database_url=url))
+        with engine.connect() as connection:
+            assert connection.exec_driver_sql("SHOW idle_in_transaction_session_timeout").scalar() == "10s"
+            assert connection.exec_driver_sql("SHOW search_path").scalar() == search_path
+        engine.dispose()
 
 
 def test_a_database_that_is_not_there(tmp_path: Path) -> None:
