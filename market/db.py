@@ -187,7 +187,8 @@ def _options(settings: Settings) -> dict[str, Any]:
         return {}
     # A process that is stopped in the middle of a transaction must not hold up all others for ever.
     limit = f"-c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_SECONDS}s"
-    return {"pool_pre_ping": True, "connect_args": {"options": limit}}
+    given = sa.make_url(settings.database_url).query.get("options", "")
+    return {"pool_pre_ping": True, "connect_args": {"options": f"{given} {limit}"}}
 
 
 def _prepare(engine: sa.Engine) -> None:

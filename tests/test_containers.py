@@ -44,7 +44,9 @@ def test_commands_and_variables_exist(name: str) -> None:
 def test_everything_waits_for_the_migration() -> None:
     assert set(OURS) == {"migrate", "market", "worker", "bot"}
     for name in set(OURS) - {"migrate"}:
-        assert COMPOSE["services"][name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
+        assert COMPOSE["services"][name]["depends_on"]["migrate"] == {
+            "condition": "service_completed_successfully"
+        }
     assert COMPOSE["services"]["migrate"]["depends_on"]["postgres"] == {"condition": "service_healthy"}
 
 

@@ -65,6 +65,8 @@ class Liveness:
                 self._beat()
             except SQLAlchemyError as error:
                 log.warning("no sign of life could be written", error=str(error))
+            except Exception:
+                log.exception("looking for dead workers failed")
             if self._stop.wait(self._ttl / 10):
                 return
 

@@ -6,7 +6,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from market.db import Database
 from market.studio import repository
@@ -67,7 +66,8 @@ class EventFeed:
                 await self._wake.wait()
             try:
                 await self._read()
-            except SQLAlchemyError as error:
+            except Exception as error:
+                # Whoever follows waits for the next round, not for ever.
                 log.warning("events could not be read", error=str(error))
             await asyncio.sleep(INTERVAL)
 

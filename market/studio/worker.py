@@ -35,13 +35,10 @@ def run(settings: Settings) -> None:
     logs.configure()
     require_current(settings)
     with _slot(settings.data_dir) as executor_id:
-        if not asyncio.run(_work(settings, executor_id)):
-            # The riff goes on in the next worker; its thread would keep this process until it is done.
-            os._exit(0)
+        asyncio.run(_work(settings, executor_id))
 
 
-async def _work(settings: Settings, executor_id: str) -> bool:
-    """Whether everything that was begun was finished."""
+async def _work(settings: Settings, executor_id: str) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -85,7 +82,10 @@ async def _work(settings: Settings, executor_id: str) -> bool:
         )
         await _end(telling)
         await database.close()
-    return not workshop.making
+    if workshop.making:
+        log.warning("left to the next worker", riffs=sorted(workshop.making))
+        # Leaving in any other way would wait for the thread that renders.
+        os._exit(0)
 
 
 async def _end(task: asyncio.Task[None]) -> None:

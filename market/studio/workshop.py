@@ -40,7 +40,7 @@ def _is_transient(error: BaseException) -> bool:
 
 _DATABASE_STEP: dict[str, Any] = {
     "retries_allowed": True,
-    "max_attempts": 6,
+    "max_attempts": 9,
     "interval_seconds": 0.5,
     "backoff_rate": 2.0,
     "should_retry": _is_transient,
@@ -102,7 +102,7 @@ class Workshop(DBOSConfiguredInstance):
             request = await service.start(session, riff_id)
         return None if request is None else request.to_dict()
 
-    @DBOS.step()
+    @DBOS.step(**_DATABASE_STEP)
     async def render(self, riff_id: str, request: dict[str, Any]) -> dict[str, Any]:
         """Make the takes and keep their files: gives {"loops": records} or {"error": sentence}."""
         await self.progress.open(riff_id)

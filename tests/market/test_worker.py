@@ -154,6 +154,8 @@ async def test_a_worker_that_may_not_finish_leaves_it_to_the_next(
     stopping = worker(drain_seconds=1)
     await in_the_making(database, riff_id, beyond=0.005)
     assert await asyncio.to_thread(stopping.stop) == 0
+    stopping_says = stopping.log.read_text().splitlines()
+    assert json.loads(stopping_says[-1])["event"] == "left to the next worker"
     assert (await look(database, riff_id)).status == "running"
     async with database.write() as session:
         await studio.cancel(session, riff_id, "somebody")

@@ -17,7 +17,7 @@ async def test_from_a_prompt_to_a_loop_that_plays(
 ) -> None:
     visitor = await visit()
     page = visitor.page
-    riff_id = await order(page, "church bells", bpm="100", seed="3", steps="24")
+    riff_id = await order(page, "church bells", bars="8", bpm="240", seed="3", steps="100")
     await expect(page.locator("[data-phase]")).to_contain_text("Next in line")
     await page.reload()
     await expect(page.locator("[data-phase]")).to_contain_text("Next in line")
@@ -32,7 +32,7 @@ async def test_from_a_prompt_to_a_loop_that_plays(
     assert seen["pictures"], "no picture was seen while it grew"
 
     loop = (await http.get(f"/v1/riffs/{riff_id}")).json()["loops"][0]
-    assert loop["samples"] == round(4 * 60 * 44_100 / 100)
+    assert loop["samples"] == 8 * 4 * 60 * 44_100 // 240
     stage = page.locator("[data-stage]")
     assert (
         await stage.locator("[data-picture]").evaluate(
@@ -73,11 +73,11 @@ async def test_from_a_prompt_to_a_loop_that_plays(
 
     card = page.locator(".card").first
     await expect(card).to_contain_text("church bells")
-    await expect(card.locator(".badges")).to_contain_text("100 bpm")
+    await expect(card.locator(".badges")).to_contain_text("240 bpm")
     await card.get_by_role("link", name="church bells").click()
     await page.wait_for_url(f"**/loops/{loop['id']}")
     recipe = page.locator("dl")
-    for fact in (loop["sha256"], loop["model"], "church bells", "100 bpm", "105,840 samples"):
+    for fact in (loop["sha256"], loop["model"], "church bells", "240 bpm", "352,800 samples"):
         await expect(recipe).to_contain_text(fact)
     await visitor.check()
 

@@ -56,8 +56,7 @@ class Player extends EventTarget {
   get position() {
     if (!this.source) return 0;
     const heard = this.context.currentTime - this.#startedAt - (this.context.outputLatency || 0);
-    const length = this.source.buffer.duration;
-    return ((heard % length) + length) % length;
+    return Math.max(0, heard) % this.source.buffer.duration;
   }
 
   get volume() {

@@ -280,7 +280,7 @@ export class Stage {
     this.#part("playhead").hidden = !on;
     if (on) requestAnimationFrame(() => this.#frame());
     else {
-      this.#part("counter").value = "1.1";
+      this.#tell(0);
       this.#root.querySelectorAll("[data-meter]").forEach((bar) => bar.style.setProperty("--level", 0));
     }
   }
@@ -289,17 +289,19 @@ export class Stage {
     if (!player.plays(this.loop)) return;
     const along = player.position / this.loop.seconds;
     this.#part("playhead").style.setProperty("--along", along);
-    const seek = this.#part("seek");
     const step = Math.floor(along * this.loop.bars * STEPS_PER_BAR);
-    if (Number(seek.value) !== step) {
-      seek.value = step;
-      const counter = `${Math.floor(step / STEPS_PER_BAR) + 1}.${Math.floor((step % STEPS_PER_BAR) / 4) + 1}`;
-      seek.setAttribute("aria-valuetext", `Bar ${counter.replace(".", ", beat ")}`);
-      this.#part("counter").value = counter;
-    }
+    if (Number(this.#part("seek").value) !== step) this.#tell(step);
     const bars = this.#root.querySelectorAll("[data-meter]");
     player.levels().forEach((level, channel) => bars[channel].style.setProperty("--level", level));
     requestAnimationFrame(() => this.#frame());
+  }
+
+  /** Say which sixteenth is heard, in bars and beats. */
+  #tell(step) {
+    const counter = `${Math.floor(step / STEPS_PER_BAR) + 1}.${Math.floor((step % STEPS_PER_BAR) / 4) + 1}`;
+    this.#part("seek").value = step;
+    this.#part("seek").setAttribute("aria-valuetext", `Bar ${counter.replace(".", ", beat ")}`);
+    this.#part("counter").value = counter;
   }
 }
 
