@@ -52,5 +52,9 @@ def train(
         typer.echo(
             f"{moment.minutes:6.1f} min, step {moment.step}, {moment.samples} loops, loss {moment.loss:.4f}{held_out}"
         )
-    save_model(RiffTransformer.from_pretrained(out / "transformer"), out / "model", name=name)
+    save_model(
+        RiffTransformer.from_pretrained(out / "transformer", low_cpu_mem_usage=False),
+        out / "model",
+        name=name,
+    )
     typer.echo(f"The model is in {out / 'model'}.")

@@ -34,6 +34,9 @@ class LoadedModel:
 def save_model(transformer: RiffTransformer, folder: Path, *, name: str) -> None:
     """Write a model folder, weights in half precision."""
     scheduler = FlowMatchEulerDiscreteScheduler(shift=1.5)
+    transformer.register_to_config(
+        _name_or_path=name
+    )  # else the folder on this machine that it was read from
     RiffPipeline(transformer.half(), scheduler).save_pretrained(folder)
     record = {"name": name, "codec": SpectrogramCodec().name, "sha256": _sha256(folder / _WEIGHTS)}
     with write_whole(folder / "riff.json") as file:
@@ -61,7 +64,9 @@ def load_model(folder: Path) -> LoadedModel:
         raise ModelUnavailable(
             f"The model in {folder} is for another codec ({record.get('codec')}): get a newer one."
         )
-    transformer = RiffTransformer.from_pretrained(folder / "transformer", torch_dtype=torch.float32).eval()
+    transformer = RiffTransformer.from_pretrained(
+        folder / "transformer", torch_dtype=torch.float32, low_cpu_mem_usage=False
+    ).eval()
     scheduler = FlowMatchEulerDiscreteScheduler.from_pretrained(folder / "scheduler")
     return LoadedModel(RiffPipeline(transformer, scheduler), codec, f"{record['name']}@{digest[:12]}")
 
