@@ -17,7 +17,7 @@ from bot import errors
 from bot.cogs.riff import RiffCommands
 from bot.delivery import Deliveries
 from bot.errors import BotUnavailable
-from bot.views import AgainButton, VaryButton
+from bot.views import LoopButton
 from generation.errors import RiffError
 from market import logs
 from market.db import Database, require_current
@@ -59,7 +59,7 @@ class RiffBot(commands.AutoShardedBot):
 
     async def setup_hook(self) -> None:
         await self.add_cog(RiffCommands())
-        self.add_dynamic_items(AgainButton, VaryButton)
+        self.add_dynamic_items(LoopButton)
         await self._sync_commands()
         # Deliveries need only REST, so what finished while the bot was away does not wait for the gateway.
         self._delivering = asyncio.create_task(self.deliveries.run(), name="deliveries")

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import discord
@@ -24,51 +24,45 @@ def loop_buttons(loop_ids: Sequence[str]) -> ui.View:
     view = ui.View(timeout=None)
     for row, loop_id in enumerate(loop_ids[:5]):
         number = f" {row + 1}" if len(loop_ids) > 1 else ""
-        view.add_item(AgainButton(loop_id, number, row=row))
-        view.add_item(VaryButton(loop_id, number, row=row))
+        for action in ACTIONS:
+            view.add_item(LoopButton(action, loop_id, number, row=row))
     return view
 
 
-class AgainButton(ui.DynamicItem[ui.Button[Any]], template=f"riff:again:{LOOP_ID}"):
-    """The same wish with a fresh seed."""
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What a button asks for: `change` turns a loop's request and a seed into the new request."""
 
-    def __init__(self, loop_id: str, number: str = "", *, row: int | None = None) -> None:
+    label: str
+    emoji: str
+    change: Callable[[RiffRequest, int], RiffRequest]
+
+
+ACTIONS = {
+    "again": Action("Again", "🔁", lambda request, seed: replace(request.again(), seed=seed)),
+    "vary": Action("Vary", "🎲", lambda request, seed: replace(request.vary(), variation_seed=seed)),
+}
+
+
+class LoopButton(ui.DynamicItem[ui.Button[Any]], template=rf"riff:(?P<action>{'|'.join(ACTIONS)}):{LOOP_ID}"):
+    """Orders a riff from the loop that it stands under, by one of the actions."""
+
+    def __init__(self, action: str, loop_id: str, number: str = "", *, row: int | None = None) -> None:
+        look = ACTIONS[action]
+        custom_id = f"riff:{action}:{loop_id}"
         super().__init__(
-            ui.Button(label=f"Again{number}", emoji="🔁", custom_id=f"riff:again:{loop_id}"), row=row
+            ui.Button(label=f"{look.label}{number}", emoji=look.emoji, custom_id=custom_id), row=row
         )
-        self.loop_id = loop_id
+        self.action, self.loop_id = action, loop_id
 
     @classmethod
     async def from_custom_id(
         cls, _interaction: discord.Interaction[Any], _item: ui.Item[Any], match: re.Match[str], /
     ) -> Self:
-        return cls(match["loop_id"])
+        return cls(match["action"], match["loop_id"])
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        await _order_from(
-            interaction, self.loop_id, lambda request, seed: replace(request.again(), seed=seed)
-        )
-
-
-class VaryButton(ui.DynamicItem[ui.Button[Any]], template=f"riff:vary:{LOOP_ID}"):
-    """A near variation of this very take."""
-
-    def __init__(self, loop_id: str, number: str = "", *, row: int | None = None) -> None:
-        super().__init__(
-            ui.Button(label=f"Vary{number}", emoji="🎲", custom_id=f"riff:vary:{loop_id}"), row=row
-        )
-        self.loop_id = loop_id
-
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        return cls(match["loop_id"])
-
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        await _order_from(
-            interaction, self.loop_id, lambda request, seed: replace(request.vary(), variation_seed=seed)
-        )
+        await _order_from(interaction, self.loop_id, ACTIONS[self.action].change)
 
 
 async def _order_from(
