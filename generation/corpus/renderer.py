@@ -1,16 +1,16 @@
-"""Scores played by FluidSynth through a General MIDI soundfont, stem by stem, as seamless loops."""
+"""Scores played stem by stem as seamless loops: by FluidSynth through a soundfont, or by our own synthesisers."""
 
 import ctypes
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from generation.corpus.instruments import CLOSED_HAT, OPEN_HAT, PEDAL_HAT
+from generation.corpus import synth
+from generation.corpus.instruments import CLOSED_HAT, OPEN_HAT, PEDAL_HAT, SOUNDS, Texture
 from generation.corpus.score import Part, Role, Score
-from generation.errors import RiffError
+from generation.corpus.soundfonts import SynthesizerUnavailable, choose_soundfont, find_soundfonts
 from generation.request import SAMPLE_RATE
 
 Stereo = NDArray[np.float32]
@@ -26,48 +26,74 @@ _WARNING = 2
 _DRUM_CHANNEL = 9
 _DRUM_BANK = 128
 _VOLUME, _PAN, _REVERB_SEND = 7, 10, 91
-_SOUNDFONT_PLACES = (
-    "/usr/share/sounds/sf2/FluidR3_GM.sf2",
-    "/usr/share/soundfonts/FluidR3_GM.sf2",
-    "/usr/local/share/soundfonts/FluidR3_GM.sf2",
-    "/opt/homebrew/share/soundfonts/FluidR3_GM.sf2",
-)
 # Where the loudest half second of each stem is mixed to, in dB RMS below full scale.
-_LEVEL: dict[Role, float] = {"drums": -17.0, "bass": -18.0, "chords": -21.0, "lead": -19.0}
-
-
-class SynthesizerUnavailable(RiffError):
-    """FluidSynth or its soundfont is not on this machine."""
-
-
-def find_soundfont() -> Path:
-    """The soundfont of RIFF_SOUNDFONT, or FluidR3_GM.sf2 from where systems keep it.
-
-    Raises SynthesizerUnavailable.
-    """
-    wished = os.environ.get("RIFF_SOUNDFONT")
-    if wished and not Path(wished).is_file():
-        raise SynthesizerUnavailable(f"RIFF_SOUNDFONT names {wished}, and there is no such file.")
-    for place in (wished,) if wished else _SOUNDFONT_PLACES:
-        if place and Path(place).is_file():
-            return Path(place)
-    raise SynthesizerUnavailable(
-        "There is no soundfont: install FluidR3_GM.sf2 (Debian: fluid-soundfont-gm) or set RIFF_SOUNDFONT."
-    )
+_LEVEL: dict[Role, float] = {
+    "drums": -17.0,
+    "bass": -18.0,
+    "chords": -21.0,
+    "lead": -19.0,
+    "counter": -21.0,
+    "texture": -27.0,
+}
 
 
 class Renderer:
-    """A soundfont in memory and a fresh synthesizer for each score; not for several threads at once.
+    """The corpus's soundfonts, each in memory from its first use on; not for several threads at once."""
+
+    def __init__(self, soundfont: str | Path | None = None) -> None:
+        """Play everything with one soundfont, or each score with one of `find_soundfonts`, drawn by its seed.
+
+        FluidR3 takes half a second and 150 MB, MuseScore General 7 s and 480 MB. Raises
+        SynthesizerUnavailable.
+        """
+        self._soundfonts = find_soundfonts(soundfont)
+        self._players: dict[Path, _Player] = {}
+
+    def render(self, score: Score) -> dict[Role, Stereo]:
+        """Each role's stem, (samples, 2) float32, balanced so that their sum peaks at 0.89 or below.
+
+        Every stem has exactly `score.samples` samples, and what rings on behind its end is heard at its
+        beginning, as in a loop that has been going for a while. The same score gives the same bytes whatever
+        was rendered before. Raises SynthesizerUnavailable for a file that is no soundfont.
+        """
+        played = [part for part in score.parts if SOUNDS[part.instrument].synth is None]
+        stems = self._player(self.soundfont(score)).play(score, played) if played else {}
+        stems = {
+            part.role: stems[part.role] if part.role in stems else synth.play(part, score)
+            for part in score.parts
+        }
+        for role, stem in stems.items():
+            loudest = _loudest_rms(stem)
+            if loudest > 0:
+                # Clicks are quiet for their peaks: they must not push the whole mix down.
+                gain = min(10 ** (_LEVEL[role] / 20) / loudest, _PEAK / float(np.abs(stem).max()))
+                stem *= np.float32(gain)
+        if stems:
+            peak = float(np.abs(np.sum(list(stems.values()), axis=0)).max())
+            alone = max(float(np.abs(stem).max()) for stem in stems.values())
+            if max(peak, alone) > _PEAK:
+                for stem in stems.values():
+                    stem *= np.float32(_PEAK / max(peak, alone))
+        return stems
+
+    def soundfont(self, score: Score) -> Path:
+        """The soundfont that a score's sampled parts are played with."""
+        return choose_soundfont(score.seed, self._soundfonts)
+
+    def _player(self, soundfont: Path) -> "_Player":
+        if soundfont not in self._players:
+            self._players[soundfont] = _Player(soundfont)
+        return self._players[soundfont]
+
+
+class _Player:
+    """A soundfont in memory and a fresh synthesizer for each score.
 
     FluidSynth's own reset keeps the phase of its reverb and more, so that a stem would depend on what was
     played before it. A new one takes two milliseconds while it borrows the soundfont of one that stays.
     """
 
-    def __init__(self, soundfont: str | Path | None = None) -> None:
-        """Load a soundfont, `find_soundfont`'s if none is given; raises SynthesizerUnavailable."""
-        path = Path(soundfont) if soundfont else find_soundfont()
-        if not path.is_file():
-            raise SynthesizerUnavailable(f"There is no soundfont at {path}.")
+    def __init__(self, path: Path) -> None:
         try:
             import fluidsynth
         except (ImportError, OSError) as error:
@@ -102,71 +128,57 @@ class Renderer:
             raise SynthesizerUnavailable(f"{path} is not a soundfont that FluidSynth can read.")
         self._soundfont: Any = fluidsynth.fluid_synth_get_sfont_by_id(self._keeper.synth, number)
 
-    def render(self, score: Score) -> dict[Role, Stereo]:
-        """Each role's stem, (samples, 2) float32, balanced so that their sum peaks at 0.89 or below.
-
-        Every stem has exactly `score.samples` samples, and what rings on behind its end is heard at its
-        beginning, as in a loop that has been going for a while. The same score gives the same bytes whatever
-        was rendered before.
-        """
-        synth = self._synthesizer()
-        number = self._lend(synth.synth, self._soundfont)
+    def play(self, score: Score, parts: list[Part]) -> dict[Role, Stereo]:
+        """The stems of some of a score's parts, as loud as the soundfont has them."""
+        synthesizer = self._synthesizer()
+        number = self._lend(synthesizer.synth, self._soundfont)
         try:
-            stems = {part.role: self._stem(synth, number, part, score) for part in score.parts}
+            return {part.role: self._stem(synthesizer, number, part, score) for part in parts}
         finally:
-            synth.system_reset()
-            self._take_back(synth.synth, self._soundfont)
-            synth.delete()
-        for role, stem in stems.items():
-            loudest = _loudest_rms(stem)
-            if loudest > 0:
-                stem *= np.float32(10 ** (_LEVEL[role] / 20) / loudest)
-        if stems:
-            peak = float(np.abs(np.sum(list(stems.values()), axis=0)).max())
-            alone = max(float(np.abs(stem).max()) for stem in stems.values())
-            if max(peak, alone) > _PEAK:
-                for stem in stems.values():
-                    stem *= np.float32(_PEAK / max(peak, alone))
-        return stems
+            synthesizer.system_reset()
+            self._take_back(synthesizer.synth, self._soundfont)
+            synthesizer.delete()
 
     def _synthesizer(self) -> Any:
         settings = {"synth.chorus.active": 0, "synth.polyphony": 256}
-        synth = self._fluidsynth.Synth(gain=0.4, samplerate=SAMPLE_RATE, channels=16, **settings)
-        synth.set_reverb(roomsize=0.4, damping=0.4, width=0.6, level=0.35)
-        return synth
+        synthesizer = self._fluidsynth.Synth(gain=0.4, samplerate=SAMPLE_RATE, channels=16, **settings)
+        synthesizer.set_reverb(roomsize=0.4, damping=0.4, width=0.6, level=0.35)
+        return synthesizer
 
-    def _stem(self, synth: Any, soundfont: int, part: Part, score: Score) -> Stereo:
+    def _stem(self, synthesizer: Any, soundfont: int, part: Part, score: Score) -> Stereo:
+        sound = SOUNDS[part.instrument]
+        assert not isinstance(sound, Texture)  # no soundfont has rain
         channel, bank = (_DRUM_CHANNEL, _DRUM_BANK) if part.is_drums else (0, 0)
-        synth.system_reset()
-        synth.program_select(channel, soundfont, bank, part.program)
-        synth.cc(channel, _VOLUME, 100)
-        synth.cc(channel, _PAN, round(64 + 63 * part.pan))
-        synth.cc(channel, _REVERB_SEND, round(127 * part.reverb))
+        synthesizer.system_reset()
+        synthesizer.program_select(channel, soundfont, bank, sound.program)
+        synthesizer.cc(channel, _VOLUME, 100)
+        synthesizer.cc(channel, _PAN, round(64 + 63 * part.pan))
+        synthesizer.cc(channel, _REVERB_SEND, round(127 * part.reverb))
 
         played: list[Stereo] = []
         now = 0
         for block, is_on, pitch, velocity in _events(part, score):
             if block > now:
-                played.append(self._play(synth, block - now))
+                played.append(self._play(synthesizer, block - now))
                 now = block
             if is_on:
-                synth.noteon(channel, pitch, velocity)
+                synthesizer.noteon(channel, pitch, velocity)
             else:
-                synth.noteoff(channel, pitch)
+                synthesizer.noteoff(channel, pitch)
         if now * _BLOCK < score.samples:
-            played.append(self._play(synth, -(-score.samples // _BLOCK) - now))
+            played.append(self._play(synthesizer, -(-score.samples // _BLOCK) - now))
         loudest = max(float(np.abs(chunk).max()) for chunk in played)
         for _ in range(_MAX_TAIL_CHUNKS):
-            tail = self._play(synth, _TAIL_CHUNK)
+            tail = self._play(synthesizer, _TAIL_CHUNK)
             played.append(tail)
             if float(np.abs(tail).max()) <= loudest * _SILENCE:
                 break
         return _wrapped(np.concatenate(played), score.samples)
 
-    def _play(self, synth: Any, blocks: int) -> Stereo:
+    def _play(self, synthesizer: Any, blocks: int) -> Stereo:
         audio: Stereo = np.empty((blocks * _BLOCK, 2), np.float32)
         address = audio.ctypes.data
-        self._write_float(synth.synth, len(audio), address, 0, 2, address, 1, 2)
+        self._write_float(synthesizer.synth, len(audio), address, 0, 2, address, 1, 2)
         return audio
 
 

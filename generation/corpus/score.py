@@ -3,11 +3,11 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
-from generation.request import BEATS_PER_BAR, SAMPLE_RATE, Key
+from generation.corpus.instruments import KITS
+from generation.request import METRES, Key, samples_of
 
-Role = Literal["drums", "bass", "chords", "lead"]
-ROLES: tuple[Role, ...] = ("drums", "bass", "chords", "lead")
-STEPS_PER_BAR = 16
+Role = Literal["drums", "bass", "chords", "lead", "counter", "texture"]
+ROLES: tuple[Role, ...] = ("drums", "bass", "chords", "lead", "counter", "texture")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,23 +24,27 @@ class Note:
 class Part:
     """One stem.
 
-    `figure` says what it plays ("melody", "arpeggio", "walk" ...). `pan` goes from -1 (left) to 1, `reverb`
-    from 0 (dry) to 1.
+    `instrument` is a name of `instruments`; `figure` says what it plays ("melody", "arpeggio", "walk" ...).
+    `pan` goes from -1 (left) to 1, `reverb` from 0 (dry) to 1. The notes of a texture say when it is heard and
+    how strongly.
     """
 
     role: Role
     instrument: str
-    program: int
-    is_drums: bool
     figure: str
     notes: tuple[Note, ...]
     pan: float
     reverb: float
 
+    @property
+    def is_drums(self) -> bool:
+        """Whether a drum kit plays it."""
+        return self.instrument in KITS
+
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A loop of `bars` bars of 4/4; `genre` is "" where it belongs to none."""
+    """A loop of `bars` bars of `metre`; `bpm` counts quarter notes, `genre` is "" where it belongs to none."""
 
     seed: int
     genre: str
@@ -49,16 +53,17 @@ class Score:
     bars: int
     key: Key
     parts: tuple[Part, ...]
+    metre: str = "4/4"
 
     @property
     def samples(self) -> int:
         """Length in samples at 44.1 kHz, as `RiffRequest` counts it."""
-        return round(self.bars * BEATS_PER_BAR * 60 * SAMPLE_RATE / self.bpm)
+        return samples_of(self.steps, self.bpm)
 
     @property
     def steps(self) -> int:
         """Length in sixteenth notes."""
-        return self.bars * STEPS_PER_BAR
+        return self.bars * METRES[self.metre]
 
     def part(self, role: str) -> Part | None:
         """The part of a role, None where the role is not played."""

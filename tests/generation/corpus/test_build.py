@@ -1,19 +1,22 @@
 """Shards on disk: complete, resumable, and read back as they were rendered."""
 
+import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from generation.corpus.build import LOOPS_PER_SHARD, build, read
+from generation.corpus.build import LOOPS_PER_SHARD, OtherOrigin, build, origin, read
 from generation.corpus.composer import compose
-from generation.corpus.renderer import Renderer, SynthesizerUnavailable
+from generation.corpus.renderer import Renderer
+from generation.corpus.soundfonts import FLUID_R3, SynthesizerUnavailable, find_soundfont
 
 
 @pytest.fixture(scope="module")
 def corpus(renderer: Renderer, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("corpus")
-    build(folder, LOOPS_PER_SHARD + 4, first_seed=100, workers=2)
+    build(folder, LOOPS_PER_SHARD + 4, 100, find_soundfont(FLUID_R3), workers=2)
     return folder
 
 
@@ -42,15 +45,35 @@ def test_a_second_build_keeps_the_shards_that_are_there(corpus: Path) -> None:
     original = second.read_bytes()
     second.unlink()
     progress: list[tuple[int, int]] = []
-    paths = build(corpus, 68, 100, workers=1, on_progress=lambda done, count: progress.append((done, count)))
+    paths = build(
+        corpus,
+        68,
+        100,
+        find_soundfont(FLUID_R3),
+        on_progress=lambda done, count: progress.append((done, count)),
+    )
     assert paths == [first, second]
     assert progress == [(64, 68), (68, 68)]
     assert first.stat().st_mtime_ns == kept
-    assert len(second.read_bytes()) == len(original)
-    assert sorted(path.name for path in corpus.iterdir()) == [first.name, second.name]
+    # Rendered anew in another process, after nothing else: the same file.
+    assert second.read_bytes() == original
+    assert sorted(path.name for path in corpus.iterdir()) == [first.name, second.name, "origin.json"]
 
 
 def test_a_build_without_a_soundfont_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(SynthesizerUnavailable, match="There is no soundfont at"):
         build(tmp_path / "corpus", 2, soundfont=tmp_path / "absent.sf2")
     assert list((tmp_path / "corpus").iterdir()) == []
+
+
+def test_a_corpus_says_what_it_was_played_with(corpus: Path, tmp_path: Path) -> None:
+    assert [font["sha256"] for font in origin(corpus)] == [FLUID_R3.sha256]
+    first = min(corpus.glob("*.npz"))
+    with zipfile.ZipFile(first) as shard:
+        assert json.loads(shard.read("soundfonts.json")) == [FLUID_R3.file] * LOOPS_PER_SHARD
+    other = tmp_path / "other.sf2"
+    other.write_bytes(b"another soundfont")
+    before = sorted(path.name for path in corpus.iterdir())
+    with pytest.raises(OtherOrigin, match=r"were played with FluidR3_GM\.sf2"):
+        build(corpus, 80, 100, other)
+    assert sorted(path.name for path in corpus.iterdir()) == before

@@ -1,4 +1,4 @@
-"""The real FluidSynth: repeatable to the byte, exact in length, and without a seam."""
+"""The real FluidSynth and our own sounds: repeatable to the byte, exact in length, and without a seam."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,15 +7,24 @@ import numpy as np
 import pytest
 
 from generation.corpus.composer import compose
-from generation.corpus.instruments import BASSES, CLOSED_HAT, KITS, MELODIC, OPEN_HAT
-from generation.corpus.renderer import Renderer, SynthesizerUnavailable
+from generation.corpus.instruments import BASSES, CLOSED_HAT, KITS, MELODIC, OPEN_HAT, TEXTURES
+from generation.corpus.renderer import Renderer
 from generation.corpus.score import Note, Part, Score
+from generation.corpus.soundfonts import (
+    FLUID_R3,
+    SOUNDFONTS,
+    Soundfont,
+    SynthesizerUnavailable,
+    choose_soundfont,
+    find_soundfont,
+    find_soundfonts,
+    origin_of,
+)
 from generation.request import RiffRequest
 
 
 def lone(instrument: str, *notes: Note, bpm: int = 120, bars: int = 1) -> Score:
-    sound = {**MELODIC, **BASSES, **KITS}[instrument]
-    part = Part("lead", instrument, sound.program, instrument in KITS, "melody", notes, 0.0, 0.3)
+    part = Part("lead", instrument, "melody", notes, 0.0, 0.3)
     return replace(compose(1), bpm=bpm, bars=bars, parts=(part,))
 
 
@@ -29,7 +38,7 @@ def test_the_same_score_gives_the_same_bytes_whatever_came_before(renderer: Rend
     first = renderer.render(score)
     renderer.render(other)
     again = renderer.render(score)
-    elsewhere = Renderer().render(score)
+    elsewhere = Renderer(find_soundfont(FLUID_R3)).render(score)
     assert list(first) == [part.role for part in score.parts]
     for role, stem in first.items():
         assert stem.tobytes() == again[role].tobytes() == elsewhere[role].tobytes()
@@ -94,6 +103,8 @@ def test_every_sound_of_the_catalogue_sounds(renderer: Renderer) -> None:
             for pitch in (sound.low, sound.high)
         )
         assert min(np.abs(low).max(), np.abs(high).max()) > 0.05, sound.name
+    for texture in TEXTURES:
+        assert np.abs(renderer.render(lone(texture, Note(0.0, 16.0, 60, 100)))["lead"]).max() > 0.05, texture
     for kit in KITS.values():
         assert np.abs(renderer.render(lone(kit.name, Note(0.0, 1.0, 36, 110)))["lead"]).max() > 0.05, kit.name
 
@@ -114,10 +125,66 @@ def test_a_missing_soundfont_is_a_sentence(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("RIFF_SOUNDFONT", str(tmp_path / "absent.sf2"))
     with pytest.raises(SynthesizerUnavailable, match="RIFF_SOUNDFONT names"):
         Renderer()
+    elsewhere = Soundfont("Absent.sf2", "1", "0" * 64, "MIT", "absent-soundfont")
+    with pytest.raises(
+        SynthesizerUnavailable, match=r"no Absent\.sf2: install it \(Debian: absent-soundfont\)"
+    ):
+        find_soundfont(elsewhere)
 
 
-def test_a_file_that_is_no_soundfont_is_refused(renderer: Renderer, tmp_path: Path) -> None:
+def test_a_file_that_is_no_soundfont_is_refused(tmp_path: Path) -> None:
     broken = tmp_path / "broken.sf2"
     broken.write_bytes(b"not a soundfont")
     with pytest.raises(SynthesizerUnavailable, match="not a soundfont"):
-        Renderer(broken)
+        Renderer(broken).render(lone("piano", Note(0.0, 4.0, 60, 90)))
+
+
+def test_the_environment_and_the_caller_override_the_soundfonts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named, wished = tmp_path / "named.sf2", tmp_path / "wished.sf2"
+    named.touch()
+    wished.touch()
+    monkeypatch.setenv("RIFF_SOUNDFONT", str(named))
+    assert find_soundfonts() == (named,)
+    assert find_soundfonts(wished) == (wished,)
+
+
+def test_a_score_s_soundfont_is_drawn_by_its_seed_and_nothing_else() -> None:
+    both = (Path("one.sf2"), Path("two.sf3"))
+    drawn = [choose_soundfont(seed, both) for seed in range(4000)]
+    assert 0.47 < drawn.count(both[0]) / 4000 < 0.53
+    # The composer walks over the soloists in golden-ratio steps: each of them has to meet both soundfonts.
+    place = (np.arange(4000) * (5**0.5 - 1) / 2) % 1
+    for start in np.linspace(0, 0.95, 20):
+        here = [font for font, at in zip(drawn, place, strict=True) if start <= at < start + 0.05]
+        assert 0.35 < here.count(both[0]) / len(here) < 0.65, start
+    assert [choose_soundfont(seed, both[:1]) for seed in range(9)] == [both[0]] * 9
+
+
+def test_our_own_sounds_need_no_soundfont(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.sf2"
+    broken.write_bytes(b"not a soundfont")
+    stem = Renderer(broken).render(lone("supersaw", Note(0.0, 4.0, 60, 90)))["lead"]
+    assert np.abs(stem).max() > 0.05
+
+
+def test_a_soundfont_is_known_by_its_hash(tmp_path: Path) -> None:
+    assert origin_of(find_soundfont(FLUID_R3)) == {
+        "file": "FluidR3_GM.sf2",
+        "sha256": FLUID_R3.sha256,
+        "version": "3.1",
+        "licence": "MIT",
+    }
+    other = tmp_path / "FluidR3_GM.sf2"
+    other.write_bytes(b"another file of that name")
+    assert origin_of(other)["licence"] == "unknown"
+
+
+def test_the_list_of_origins_has_every_soundfont_with_its_hash() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "origin.md").read_text()
+    for soundfont in SOUNDFONTS:
+        line = next(line for line in text.splitlines() if line.startswith(f"| `{soundfont.file}`"))
+        assert f"`{soundfont.sha256}`" in line
+        assert soundfont.version in line
+        assert soundfont.package in line
