@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from generation.audio.loudness import to_target_loudness
 from generation.audio.pcm import sha256
 from generation.audio.picture import preview_png
 from generation.errors import Cancelled
 from generation.models.shipped import SHIPPED, LoadedModel, load_model
-from generation.models.text import TextEncoder
+from generation.models.text import EncodedText, TextEncoder
 from generation.request import Riff, RiffRequest, Take
 
 PREVIEW_EVERY = 2
@@ -57,12 +60,16 @@ class Engine:
         request: RiffRequest,
         on_progress: Callable[[Progress], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
+        source: NDArray[np.float32] | None = None,
     ) -> Riff:
-        """Make all takes of a request; raises Cancelled at the next step once `cancelled()` is true."""
+        """Make all takes of a request; raises Cancelled at the next step once `cancelled()` is true.
+
+        `source` is the audio that a remix starts from: (request.samples, 2), a loop on the request's grid.
+        """
         timings = {"denoising": 0.0, "decoding": 0.0}
         with self._turn:
             takes = tuple(
-                self._render_take(request, index, on_progress, cancelled, timings)
+                self._render_take(request, index, on_progress, cancelled, source, timings)
                 for index in range(request.takes)
             )
         return Riff(request, takes, timings)
@@ -73,6 +80,7 @@ class Engine:
         index: int,
         on_progress: Callable[[Progress], None] | None,
         cancelled: Callable[[], bool] | None,
+        source: NDArray[np.float32] | None,
         timings: dict[str, float],
     ) -> Take:
         def report(phase: str, step: int, preview: bytes | None = None) -> None:
@@ -84,9 +92,10 @@ class Engine:
         take = request.take(index)
         started = time.perf_counter()
         report("denoising", 0)
-        text = self._encode_text([take.prompt, take.negative_prompt])
+        prompt, negative = self._texts(take)
+        start = None if source is None else self._codec.encode(source, take.sixteenths)
         latents = None
-        for moment in self._pipeline.denoise(take, text):
+        for moment in self._pipeline.denoise(take, prompt, negative, start):
             latents = moment.predicted
             preview = None
             if on_progress is not None and moment.step % PREVIEW_EVERY == 0:
@@ -106,6 +115,14 @@ class Engine:
             "samples": len(audio),
             "sha256": sha256(audio),
         }
+        if source is not None:
+            recipe["source"] = sha256(source)
         timings["decoding"] += time.perf_counter() - started
         report("decoding", take.steps + 2)
         return Take(audio, spectrogram.level, recipe)
+
+    def _texts(self, take: RiffRequest) -> tuple[EncodedText, EncodedText | None]:
+        """The prompt, on its way to another one where the request morphs, and the negative prompt if there is one."""
+        encoded = self._encode_text([take.prompt, take.morph_to, take.negative_prompt])
+        prompt = encoded[0].blend(encoded[1], take.morph) if take.morph_to and take.morph else encoded[0]
+        return prompt, encoded[2] if take.negative_prompt else None

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from generation.errors import InvalidRequest
 
 SAMPLE_RATE = 44_100
-BEATS_PER_BAR = 4
+# Sixteenth notes in a bar. Tempo counts quarter notes in all of them, as sequencers do.
+METRES = {"4/4": 16, "3/4": 12, "6/8": 12}
 MAX_PROMPT_LENGTH = 300
 MAX_SEED = 2**32 - 1
 BARS = (1, 16)
@@ -24,6 +25,7 @@ BPM = (40, 240)
 TAKES = (1, 4)
 STEPS = (1, 100)
 GUIDANCE_SCALE = (1.0, 15.0)
+STRENGTH = (0.05, 1.0)
 DEFAULT_BPM = 120.0
 
 TONICS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
@@ -31,6 +33,11 @@ _PITCH_CLASS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _ACCIDENTAL = {"": 0, "#": 1, "♯": 1, "sharp": 1, "b": -1, "♭": -1, "flat": -1}
 _KEY = re.compile(r"([A-G])\s*(#|♯|b|♭|sharp|flat)?\s*(m|min|minor|maj|major|M)?", re.IGNORECASE)
 _BPM_IN_PROMPT = re.compile(r"\b(\d{2,3}(?:\.\d+)?)\s*bpm\b", re.IGNORECASE)
+_METRE_IN_PROMPT = {
+    "4/4": re.compile(r"\b4/4\b"),
+    "3/4": re.compile(r"\b(3/4|waltz|waltzes|vals|minuet|mazurka|ländler)\b", re.IGNORECASE),
+    "6/8": re.compile(r"\b(6/8|jig|tarantella|barcarolle|siciliana|sea shanty)\b", re.IGNORECASE),
+}
 
 # Where a genre names a tempo and the person does not: the middle of what the genre is played at.
 GENRE_BPM = {
@@ -69,20 +76,25 @@ class RiffRequest:
     """What to make. The same request gives the same bytes; take k is the request with seed + k.
 
     `variation_seed` and `variation` (0 to 1) turn the starting noise that far towards another seed's, on the
-    sphere: near variations of a take that is already liked.
+    sphere: near variations of a take that is already liked. `morph` (0 to 1) is how far the prompt is on its way to
+    the prompt `morph_to`. `strength` (0 to 1) is how little is left of the audio that a remix starts from.
     """
 
     prompt: str
     seed: int
     bars: int = 4
     bpm: float = DEFAULT_BPM
+    metre: str = "4/4"
     key: Key | None = None
     takes: int = 1
     negative_prompt: str = ""
-    steps: int = 16
+    steps: int = 8
     guidance_scale: float = 3.5
     variation_seed: int | None = None
     variation: float = 0.0
+    morph_to: str = ""
+    morph: float = 0.0
+    strength: float = 1.0
 
     @classmethod
     def parse(
@@ -91,6 +103,7 @@ class RiffRequest:
         prompt: object,
         bars: object = None,
         bpm: object = None,
+        metre: object = None,
         key: object = None,
         seed: object = None,
         takes: object = None,
@@ -99,11 +112,14 @@ class RiffRequest:
         guidance_scale: object = None,
         variation_seed: object = None,
         variation: object = None,
+        morph_to: object = None,
+        morph: object = None,
+        strength: object = None,
     ) -> Self:
         """Check what a door was given and fill in what it was not.
 
-        None and "" stand for "not given". A missing tempo is read from the prompt ("90 bpm", or its genre's),
-        a missing seed is drawn. Raises InvalidRequest with the field and one sentence.
+        None and "" stand for "not given". A missing tempo is read from the prompt ("90 bpm", or its genre's) and so
+        is a missing metre ("waltz", "6/8"); a missing seed is drawn. Raises InvalidRequest with the field and a sentence.
         """
         text = _text("prompt", prompt, "The prompt")
         if not text:
@@ -113,21 +129,30 @@ class RiffRequest:
             seed=_whole("seed", seed, (0, MAX_SEED), secrets.randbelow(MAX_SEED + 1)),
             bars=_whole("bars", bars, BARS, 4),
             bpm=_number("bpm", bpm, BPM, bpm_of(text)),
+            metre=metre_of(text) if metre in (None, "") else _metre(metre),
             key=None if key in (None, "") else Key.parse(str(key)),
             takes=_whole("takes", takes, TAKES, 1),
             negative_prompt=_text("negative_prompt", negative_prompt, "The negative prompt"),
-            steps=_whole("steps", steps, STEPS, 16),
+            steps=_whole("steps", steps, STEPS, 8),
             guidance_scale=_number("guidance_scale", guidance_scale, GUIDANCE_SCALE, 3.5),
             variation_seed=None
             if variation_seed in (None, "")
             else _whole("variation_seed", variation_seed, (0, MAX_SEED), 0),
             variation=_number("variation", variation, (0.0, 1.0), 0.0),
+            morph_to=_text("morph_to", morph_to, "The prompt to morph to"),
+            morph=_number("morph", morph, (0.0, 1.0), 0.0),
+            strength=_number("strength", strength, STRENGTH, 1.0),
         )
 
     @property
+    def sixteenths(self) -> int:
+        """Length of the loop in sixteenth notes."""
+        return self.bars * METRES[self.metre]
+
+    @property
     def samples(self) -> int:
-        """Length of the loop in samples at 44.1 kHz: bars x beats x 60 / bpm seconds, rounded once."""
-        return round(self.bars * BEATS_PER_BAR * 60 * SAMPLE_RATE / self.bpm)
+        """Length of the loop in samples at 44.1 kHz: sixteenths x 15 / bpm seconds, rounded once."""
+        return samples_of(self.sixteenths, self.bpm)
 
     @property
     def seconds(self) -> float:
@@ -192,6 +217,25 @@ def bpm_of(prompt: str) -> float:
     words = prompt.lower()
     found = [bpm for genre, bpm in GENRE_BPM.items() if re.search(rf"\b{re.escape(genre)}\b", words)]
     return float(found[0]) if found else DEFAULT_BPM
+
+
+def metre_of(prompt: str) -> str:
+    """The metre that a prompt names, as a fraction or by its dance; 4/4 where it names none."""
+    return next((metre for metre, words in _METRE_IN_PROMPT.items() if words.search(prompt)), "4/4")
+
+
+def samples_of(sixteenths: int, bpm: float) -> int:
+    """Samples at 44.1 kHz of so many sixteenth notes, rounded once."""
+    return round(sixteenths * 15 * SAMPLE_RATE / bpm)
+
+
+def _metre(value: object) -> str:
+    metre = str(value).replace(" ", "")
+    if metre not in METRES:
+        raise InvalidRequest(
+            "metre", f"{_quoted(value)} is not a metre that can be played: choose 4/4, 3/4 or 6/8."
+        )
+    return metre
 
 
 def _text(field: str, value: object, label: str) -> str:

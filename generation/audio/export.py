@@ -14,7 +14,7 @@ with warnings.catch_warnings():  # pydub looks for an ffmpeg on the PATH; ours c
     from pydub import AudioSegment
 
 from generation.audio.pcm import pcm24
-from generation.request import BEATS_PER_BAR, SAMPLE_RATE, RiffRequest, Take
+from generation.request import SAMPLE_RATE, RiffRequest, Take
 
 _CHANNELS, _SAMPLE_BYTES = 2, 3
 _MIDDLE_C = 60
@@ -67,9 +67,10 @@ def _smpl(request: RiffRequest, samples: int) -> bytes:
 def _acid(request: RiffRequest) -> bytes:
     stretch, has_root = 4, 2
     flags = stretch | (has_root if request.key else 0)
-    beats = request.bars * BEATS_PER_BAR
+    beats_per_bar, unit = map(int, request.metre.split("/"))
+    beats = request.sixteenths // 4  # quarter notes, as the tempo counts
     return struct.pack(
-        "<IHHfIHHf", flags, _root_note(request), 0x8000, 0, beats, 4, BEATS_PER_BAR, request.bpm
+        "<IHHfIHHf", flags, _root_note(request), 0x8000, 0, beats, unit, beats_per_bar, request.bpm
     )
 
 

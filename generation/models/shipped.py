@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from diffusers import FlowMatchEulerDiscreteScheduler
+from diffusers import UniPCMultistepScheduler
 
 from generation.errors import ModelUnavailable
 from generation.files import write_whole
-from generation.models.pipeline import RiffPipeline
+from generation.models.pipeline import RiffPipeline, solver
 from generation.models.transformer import RiffTransformer
 from generation.spectrogram import SpectrogramCodec
 
@@ -33,11 +33,10 @@ class LoadedModel:
 
 def save_model(transformer: RiffTransformer, folder: Path, *, name: str) -> None:
     """Write a model folder, weights in half precision."""
-    scheduler = FlowMatchEulerDiscreteScheduler(shift=1.5)
     transformer.register_to_config(
         _name_or_path=name
     )  # else the folder on this machine that it was read from
-    RiffPipeline(transformer.half(), scheduler).save_pretrained(folder)
+    RiffPipeline(transformer.half(), solver()).save_pretrained(folder)
     record = {"name": name, "codec": SpectrogramCodec().name, "sha256": _sha256(folder / _WEIGHTS)}
     with write_whole(folder / "riff.json") as file:
         file.write(json.dumps(record, indent=1).encode() + b"\n")
@@ -67,7 +66,7 @@ def load_model(folder: Path) -> LoadedModel:
     transformer = RiffTransformer.from_pretrained(
         folder / "transformer", torch_dtype=torch.float32, low_cpu_mem_usage=False
     ).eval()
-    scheduler = FlowMatchEulerDiscreteScheduler.from_pretrained(folder / "scheduler")
+    scheduler = UniPCMultistepScheduler.from_pretrained(folder / "scheduler")
     return LoadedModel(RiffPipeline(transformer, scheduler), codec, f"{record['name']}@{digest[:12]}")
 
 

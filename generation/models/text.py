@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -23,11 +24,35 @@ _SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 @dataclass(frozen=True)
 class EncodedText:
-    """`states` (B, 24, 384), `mask` (B, 24) bool, `pooled` (B, 384) of unit length."""
+    """Texts as the transformer reads them.
+
+    `states` (B, L, 384) of the tokens, `weight` (B, L) of each in attention (1 as it is, 0 unheard), `pooled`
+    (B, 384) of unit length.
+    """
 
     states: Tensor
-    mask: Tensor
+    weight: Tensor
     pooled: Tensor
+
+    def __getitem__(self, row: int) -> Self:
+        """One text, (1, ...)."""
+        rows = slice(row, row + 1)
+        return type(self)(self.states[rows], self.weight[rows], self.pooled[rows])
+
+    def blend(self, other: Self, share: float) -> Self:
+        """Both texts at once, `share` (0 to 1) of the attention going to the other one."""
+        pooled = torch.lerp(self.pooled, other.pooled, share)
+        return type(self)(
+            torch.cat([self.states, other.states], 1),
+            torch.cat([self.weight * (1 - share), other.weight * share], 1),
+            torch.nn.functional.normalize(pooled, dim=-1),
+        )
+
+    def padded(self, length: int) -> Self:
+        """The same with unheard tokens behind it, `length` in all."""
+        missing = length - self.states.shape[1]
+        states = torch.nn.functional.pad(self.states, (0, 0, 0, missing))
+        return type(self)(states, torch.nn.functional.pad(self.weight, (0, missing)), self.pooled)
 
 
 class TextEncoder:
@@ -48,7 +73,7 @@ class TextEncoder:
         states = self._model(**batch).last_hidden_state
         mask = batch["attention_mask"]
         mean = (states * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
-        return EncodedText(states, mask.bool(), torch.nn.functional.normalize(mean, dim=-1))
+        return EncodedText(states, mask.float(), torch.nn.functional.normalize(mean, dim=-1))
 
 
 @cache

@@ -10,6 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,10 +23,11 @@ from generation.corpus.score import ROLES, Score
 from generation.files import write_whole
 from generation.models.text import TextEncoder
 from generation.models.transformer import UNKNOWN_KEY
+from generation.request import METRES
 from generation.spectrogram import Spectrogram, SpectrogramCodec
-from generation.spectrogram.patches import to_patches
 
 GAIN_DB = 4.0
+Length = tuple[str, int]  # metre and bars
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +37,32 @@ class Example:
     spectrogram: Spectrogram
     caption: str
     bpm: float
+    metre: str
     key: int
     seed: int
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """`patches` (B, tokens, patch_size); `captions` are rows of the table of encoded captions."""
+    """`patches` (B, tokens, patch_size) of one metre; `captions` are rows of the table of encoded captions."""
 
     patches: Tensor
+    metre: str
     captions: Tensor
     bpm: Tensor
     key: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What the model is told about each row of a batch, in the order of RiffTransformer's parameters."""
+
+    text: Tensor
+    text_weight: Tensor
+    pooled_text: Tensor
+    bpm: Tensor
+    key: Tensor
+    metre: str
 
 
 def prepare(corpus: Path, folder: Path, *, mixes: int = 5, workers: int = 2) -> Iterator[tuple[int, int]]:
@@ -68,7 +84,7 @@ def mix(score: Score, stems: Stems, codec: SpectrogramCodec, count: int) -> list
     """`count` mixes of a score: all of it first, then subsets with other gains. The STFT is linear: taken once."""
     chance = random.Random(score.seed)
     spectra = {
-        role: [codec.analyse(torch.from_numpy(side / np.float32(32768)), score.bars) for side in stem.T]
+        role: [codec.analyse(torch.from_numpy(side / np.float32(32768)), score.steps) for side in stem.T]
         for role, stem in stems.items()
     }
     present = [role for role in ROLES if role in stems]
@@ -90,6 +106,7 @@ def mix(score: Score, stems: Stems, codec: SpectrogramCodec, count: int) -> list
                 codec.picture(left, right),
                 caption(score, frozenset(roles), chance),
                 score.bpm,
+                score.metre,
                 score.key.tonic * 2 + score.key.minor,
                 score.seed,
             )
@@ -98,69 +115,66 @@ def mix(score: Score, stems: Stems, codec: SpectrogramCodec, count: int) -> list
 
 
 class Dataset:
-    """All examples in memory, grouped by length, and their captions encoded once."""
+    """All examples in memory, grouped by metre and bars, and their captions encoded once."""
 
-    def __init__(self, folder: Path, files: list[Path], encoder_batch: int = 64) -> None:
-        """Reads the files of examples; raises FileNotFoundError when there is none."""
+    def __init__(self, folder: Path, files: list[Path], device: str = "cpu", encoder_batch: int = 64) -> None:
+        """Reads the files of examples to `device`; raises FileNotFoundError when there is none."""
         if not files:
             raise FileNotFoundError(f"no examples in {folder}")
-        level: dict[int, list[NDArray[np.uint8]]] = {}
-        stereo: dict[int, list[NDArray[np.uint8]]] = {}
-        self.facts: dict[int, list[tuple[int, float, int]]] = {}
+        pictures: dict[Length, list[NDArray[np.uint8]]] = {}
+        known: dict[Length, list[tuple[int, float, int]]] = {}
         captions: dict[str, int] = {}
         for file in files:
             with np.load(file) as shard:
                 facts = json.loads(str(shard["facts"]))
-                for bars in {fact["bars"] for fact in facts}:
-                    level.setdefault(bars, []).append(shard[f"level{bars}"])
-                    stereo.setdefault(bars, []).append(shard[f"stereo{bars}"])
+                for length in sorted({_length(fact) for fact in facts}):
+                    level, stereo = shard[_array("level", length)], shard[_array("stereo", length)]
+                    cells = stereo.shape[:2]
+                    pictures.setdefault(length, []).append(
+                        np.concatenate([level.reshape(*cells, -1), stereo.reshape(*cells, -1)], axis=2)
+                    )
             for fact in facts:
                 row = captions.setdefault(fact["caption"], len(captions))
-                self.facts.setdefault(fact["bars"], []).append((row, fact["bpm"], fact["key"]))
-        self.level = {bars: np.concatenate(parts) for bars, parts in level.items()}
-        self.stereo = {bars: np.concatenate(parts) for bars, parts in stereo.items()}
-        self.text = _encode(
-            list(captions), folder / f"captions-{files[0].stem}-{len(files)}.npz", encoder_batch
-        )
+                known.setdefault(_length(fact), []).append((row, fact["bpm"], fact["key"]))
+        self.device = device
+        self.pictures = {
+            length: torch.from_numpy(np.concatenate(parts)).to(device) for length, parts in pictures.items()
+        }
+        self.facts = {length: torch.tensor(facts, device=device) for length, facts in known.items()}
+        cache = folder / f"captions-{files[0].stem}-{len(files)}.npz"
+        self.text = [table.to(device) for table in _encode(list(captions), cache, encoder_batch)]
 
     def __len__(self) -> int:
-        return sum(len(facts) for facts in self.facts.values())
+        return sum(map(len, self.facts.values()))
 
-    def batch(self, bars: int, rows: list[int]) -> Batch:
-        """Examples `rows` of one length."""
-        patches = torch.stack(
-            [to_patches(Spectrogram(self.level[bars][row], self.stereo[bars][row])) for row in rows]
-        )
-        facts = [self.facts[bars][row] for row in rows]
-        return Batch(
-            patches,
-            torch.tensor([fact[0] for fact in facts]),
-            torch.tensor([fact[1] for fact in facts]),
-            torch.tensor([fact[2] for fact in facts]),
-        )
+    def batch(self, length: Length, rows: list[int]) -> Batch:
+        """Examples `rows` of one metre and length."""
+        chosen = torch.tensor(rows, device=self.device)
+        captions, bpm, key = self.facts[length][chosen].unbind(1)
+        patches = self.pictures[length][chosen].float() / 127.5 - 1
+        return Batch(patches, length[0], captions.long(), bpm, key.long())
 
     def batches(self, tokens: int, chance: random.Random) -> Iterator[Batch]:
         """For ever: batches of one length each, about `tokens` sixteenths, every example once per epoch."""
         while True:
-            plan: list[tuple[int, list[int]]] = []
-            for bars, facts in self.facts.items():
-                rows, size = chance.sample(range(len(facts)), len(facts)), max(1, tokens // (16 * bars))
-                plan += [(bars, rows[at : at + size]) for at in range(0, len(rows) - size + 1, size)]
+            plan: list[tuple[Length, list[int]]] = []
+            for (metre, bars), facts in self.facts.items():
+                rows = chance.sample(range(len(facts)), len(facts))
+                size = max(1, min(len(rows), tokens // (METRES[metre] * bars)))
+                plan += [((metre, bars), rows[at : at + size]) for at in range(0, len(rows) - size + 1, size)]
             chance.shuffle(plan)
-            for bars, rows in plan:
-                yield self.batch(bars, rows)
+            for length, rows in plan:
+                yield self.batch(length, rows)
 
-    def conditions(
-        self, batch: Batch, chance: torch.Generator | None = None
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """Text states, mask, pooled text, bpm and key of a batch; with `chance`, tempo and key are often hidden."""
-        states, mask, pooled = (table[batch.captions] for table in self.text)
+    def conditions(self, batch: Batch, chance: torch.Generator | None = None) -> Conditions:
+        """What is known of a batch; with `chance`, tempo and key are often hidden."""
+        states, weight, pooled = (table[batch.captions] for table in self.text)
         bpm, key = batch.bpm, batch.key
         if chance is not None:
-            hide = torch.rand(2, len(bpm), generator=chance)
+            hide = torch.rand(2, len(bpm), generator=chance).to(self.device)
             bpm = torch.where(hide[0] < 0.3, torch.nan, bpm)
             key = torch.where(hide[1] < 0.5, UNKNOWN_KEY, key)
-        return states.float(), mask, pooled, bpm.float(), key
+        return Conditions(states.float(), weight.float(), pooled, bpm, key, batch.metre)
 
 
 def _prepare_shard(shard: Path, target: Path, mixes: int) -> None:
@@ -171,18 +185,29 @@ def _prepare_shard(shard: Path, target: Path, mixes: int) -> None:
             "caption": example.caption,
             "bpm": example.bpm,
             "key": example.key,
-            "bars": example.spectrogram.bars,
+            "metre": example.metre,
+            "bars": example.spectrogram.sixteenths // METRES[example.metre],
             "seed": example.seed,
         }
         for example in examples
     ]
     arrays: dict[str, NDArray[np.uint8]] = {}
-    for bars in {example.spectrogram.bars for example in examples}:
-        of_length = [example.spectrogram for example in examples if example.spectrogram.bars == bars]
-        arrays[f"level{bars}"] = np.stack([spectrogram.level for spectrogram in of_length])
-        arrays[f"stereo{bars}"] = np.stack([spectrogram.stereo for spectrogram in of_length])
+    for length in {_length(fact) for fact in facts}:
+        pairs = zip(examples, facts, strict=True)
+        pictures = [example.spectrogram for example, fact in pairs if _length(fact) == length]
+        arrays[_array("level", length)] = np.stack([picture.level for picture in pictures])
+        arrays[_array("stereo", length)] = np.stack([picture.stereo for picture in pictures])
     with write_whole(target) as file:
         np.savez(file, facts=np.array(json.dumps(facts)), **arrays)  # type: ignore[arg-type]
+
+
+def _length(fact: dict[str, Any]) -> Length:
+    return fact["metre"], fact["bars"]
+
+
+def _array(kind: str, length: Length) -> str:
+    metre, bars = length
+    return f"{kind}-{metre.replace('/', '-')}-{bars}"
 
 
 def _encode(captions: list[str], cache: Path, size: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -194,14 +219,14 @@ def _encode(captions: list[str], cache: Path, size: int) -> tuple[Tensor, Tensor
                 file,
                 captions=np.array(json.dumps(captions)),
                 states=torch.cat([part.states for part in parts]).half().numpy(),
-                mask=torch.cat([part.mask for part in parts]).numpy(),
+                weight=torch.cat([part.weight for part in parts]).bool().numpy(),
                 pooled=torch.cat([part.pooled for part in parts]).numpy(),
             )
     with np.load(cache) as stored:
         if json.loads(str(stored["captions"])) == captions:
             return (
                 torch.from_numpy(stored["states"]),
-                torch.from_numpy(stored["mask"]),
+                torch.from_numpy(stored["weight"]),
                 torch.from_numpy(stored["pooled"]),
             )
     cache.unlink()

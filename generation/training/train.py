@@ -1,7 +1,8 @@
 """Training the RiffTransformer: flow matching with clean-picture prediction, resumable at any moment.
 
 The run is measured in minutes of training, so that it ends on time on whatever machine it runs; a checkpoint holds
-everything that the next session needs to go on as if nothing had happened.
+everything that the next session needs to go on as if nothing had happened. With a teacher, the run distils it: the
+target is what the teacher says under classifier-free guidance of a random scale (Meng et al., 2023).
 """
 
 import copy
@@ -16,29 +17,45 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from generation.files import write_whole
 from generation.models.transformer import RiffTransformer
-from generation.training.dataset import Batch, Dataset
+from generation.training.dataset import Batch, Conditions, Dataset
 
 log = logging.getLogger(__name__)
+
+# Distillation draws guidance scales from 1 to this, evenly in their logarithm, and 1 itself for a tenth of the rows.
+MAX_GUIDANCE = 8.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingPlan:
-    """Settings of a run. `minutes` is time spent training, over all sessions; `tokens` is sixteenths per batch."""
+    """Settings of a run.
+
+    `minutes` is time spent training, over all sessions, `steps` a number of updates: what is reached first ends the
+    run. `tokens` is sixteenths per batch. `start` is the folder of a
+    transformer to go on from, `teacher` of one to distil; without them the run starts from nothing. The learning
+    rate stands still for `plateau` of the time and then sinks to nearly nothing along a cosine.
+    """
 
     minutes: float
+    steps: int | None = None
+    start: Path | None = None
+    teacher: Path | None = None
     tokens: int = 1024
     learning_rate: float = 8e-4
+    plateau: float = 0.3
     warm_up_steps: int = 200
     ema: float = 0.999
     text_dropout: float = 0.12
+    noise_mean: float = 0.9
     latent_size: int = 320
     width: int = 320
     depth: int = 6
     heads: int = 5
     compile: bool = True
+    device: str = "cpu"
     seed: int = 0
     checkpoint_minutes: float = 3.0
 
@@ -62,27 +79,26 @@ def train(data: Path, folder: Path, plan: TrainingPlan) -> Iterator[Moment]:
     """
     files = sorted(data.glob("loops-*.npz"))
     held = max(1, len(files) // 20)
-    dataset, held_out = Dataset(data, files[:-held]), Dataset(data, files[-held:])
+    dataset, held_out = Dataset(data, files[:-held], plan.device), Dataset(data, files[-held:], plan.device)
     folder.mkdir(parents=True, exist_ok=True)
     run = _Run(dataset, folder, plan)
     checks = _held_out_batches(held_out)
     log.info("%d examples, %d parameters", len(dataset), sum(p.numel() for p in run.model.parameters()))
-    losses: list[float] = []
+    losses: list[Tensor] = []
     saved = run.seconds
     batches = dataset.batches(plan.tokens, run.chance)
-    while run.seconds < plan.minutes * 60:
+    while run.done < 1:
         started = time.monotonic()
         losses.append(run.step(dataset, next(batches)))
         run.seconds += time.monotonic() - started
-        if run.steps % 25 == 0 or run.seconds >= plan.minutes * 60:
-            checkpoint = (
-                run.seconds - saved >= plan.checkpoint_minutes * 60 or run.seconds >= plan.minutes * 60
-            )
-            scores = _score(run.average, held_out, checks) if checkpoint else None
+        if run.steps % 25 == 0 or run.done >= 1:
+            checkpoint = run.seconds - saved >= plan.checkpoint_minutes * 60 or run.done >= 1
+            scores = run.score(held_out, checks) if checkpoint else None
             if checkpoint:
                 run.save()
                 saved = run.seconds
-            moment = Moment(run.steps, run.samples, run.seconds / 60, sum(losses) / len(losses), scores)
+            loss = float(torch.stack(losses).mean())
+            moment = Moment(run.steps, run.samples, run.seconds / 60, loss, scores)
             with (folder / "log.jsonl").open("a") as file:
                 file.write(json.dumps({name: getattr(moment, name) for name in Moment.__slots__}) + "\n")
             losses.clear()
@@ -97,9 +113,17 @@ class _Run:
         self.plan, self.folder = plan, folder
         self.steps, self.samples, self.seconds = 0, 0, 0.0
         self.chance = random.Random(plan.seed)
-        patch_size = dataset.batch(*_any_row(dataset)).patches.shape[-1]
-        self.model = RiffTransformer(patch_size, plan.latent_size, plan.width, plan.depth, plan.heads)
-        _fit_basis(self.model, dataset, random.Random(plan.seed))
+        self.teacher = _read(plan.teacher, plan) if plan.teacher else None
+        origin = plan.start or plan.teacher
+        if origin:
+            self.model = _read(origin, plan).train()
+        else:
+            patch_size = next(iter(dataset.pictures.values())).shape[-1]
+            self.model = RiffTransformer(patch_size, plan.latent_size, plan.width, plan.depth, plan.heads)
+            _fit_basis(self.model, dataset, random.Random(plan.seed))
+            self.model.to(plan.device)
+        if self.teacher:
+            self.model.register_to_config(guided=True)
         self.average = copy.deepcopy(self.model).eval()
         decayed = [p for p in self.model.parameters() if p.dim() >= 2]
         plain = [p for p in self.model.parameters() if p.dim() < 2]
@@ -110,41 +134,68 @@ class _Run:
             fused=True,
         )
         if (folder / "checkpoint.pt").exists():
-            self._load(torch.load(folder / "checkpoint.pt", weights_only=False))
+            self._load(torch.load(folder / "checkpoint.pt", map_location=plan.device, weights_only=False))
         self.noise = torch.Generator().manual_seed(plan.seed + self.steps)
-        self.forward = torch.compile(self.model, dynamic=False) if plan.compile else self.model
+        if plan.compile:
+            # One graph per length and metre: a layer takes seconds to compile, the whole model a minute each.
+            torch._dynamo.config.recompile_limit = 64
+            for model in filter(None, (self.model, self.teacher)):
+                model.compile_repeated_blocks(dynamic=False)
 
-    def step(self, dataset: Dataset, batch: Batch) -> float:
-        """One update; gives the loss."""
-        plan = self.plan
-        done = self.seconds / (plan.minutes * 60)
-        rate = plan.learning_rate * min(1, (self.steps + 1) / plan.warm_up_steps)
-        rate *= 1 if done < 0.3 else max(0.02, 0.5 + 0.5 * math.cos(math.pi * (done - 0.3) / 0.7))
+    def step(self, dataset: Dataset, batch: Batch) -> Tensor:
+        """One update; gives the loss, still on its device."""
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = self._learning_rate()
         clean = self.model.to_latents(batch.patches)
-        text, mask, pooled, bpm, key = dataset.conditions(batch, self.noise)
-        drop = torch.rand(len(clean), generator=self.noise) < plan.text_dropout
-        text = torch.where(drop[:, None, None], self.model.no_text, text)
-        mask = torch.where(drop[:, None], torch.arange(mask.shape[1]) == 0, mask)
-        pooled = torch.where(drop[:, None], self.model.no_pooled_text, pooled)
-        sigma = torch.sigmoid(torch.randn(len(clean), generator=self.noise) + 0.9)
-        noise = torch.randn(clean.shape, generator=self.noise)
+        told = dataset.conditions(batch, self.noise)
+        rows = len(clean)
+        drop = (torch.rand(rows, generator=self.noise) < self.plan.text_dropout).to(clean.device)
+        heard = _without_text(self.model, told, drop)
+        sigma = torch.sigmoid(torch.randn(rows, generator=self.noise) + self.plan.noise_mean).to(clean.device)
+        noise = torch.randn(clean.shape, generator=self.noise).to(clean.device)
         noisy = torch.lerp(clean, noise, sigma[:, None, None])
-        with torch.autocast("cpu", torch.bfloat16):
-            predicted = self.forward(noisy, sigma, text, mask, pooled, bpm, key)
-        error = (predicted.float() - clean).square().mean((1, 2))
-        loss = (error / sigma.square().clamp_min(0.1)).mean()
-        loss.backward()
+        scale, target = None, clean
+        with torch.autocast(clean.device.type, torch.bfloat16):
+            if self.teacher:
+                draw = torch.rand(2, rows, generator=self.noise).to(clean.device)
+                scale = torch.where(drop | (draw[0] < 0.1), torch.ones(()), MAX_GUIDANCE ** draw[1])
+                target = _guided(self.teacher, noisy, sigma, heard, scale)
+            predicted = _predict(self.model, noisy, sigma, heard, scale)
+        error = (predicted.float() - target).square().mean((1, 2))
+        loss: Tensor = (error / sigma.square().clamp_min(0.1)).mean()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.steps += 1
-        self.samples += len(clean)
-        decay = min(plan.ema, (1 + self.steps) / (12 + self.steps))
+        self.samples += rows
+        decay = min(self.plan.ema, (1 + self.steps) / (12 + self.steps))
         with torch.no_grad():
             torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1 - decay)
-        return float(loss.detach())
+        return loss.detach()
+
+    @torch.no_grad()
+    def score(self, dataset: Dataset, batches: list[Batch]) -> dict[str, float]:
+        """Held-out mean squared error of the averaged weights, per value of the picture, by share of signal.
+
+        Against the clean picture, or in a distillation against the teacher at a guidance scale of 3.5.
+        """
+        scores = {}
+        for signal in (0.1, 0.3, 0.5, 0.7, 0.9):
+            generator, errors = torch.Generator().manual_seed(1), []
+            for batch in batches:
+                clean = self.average.to_latents(batch.patches)
+                told, target, scale = dataset.conditions(batch), clean, None
+                noise = torch.randn(clean.shape, generator=generator).to(clean.device)
+                noisy = torch.lerp(clean, noise, 1 - signal)
+                sigma = torch.full((len(clean),), 1 - signal, device=clean.device)
+                if self.teacher:
+                    scale = torch.full_like(sigma, 3.5)
+                    target = _guided(self.teacher, noisy, sigma, told, scale)
+                error = _predict(self.average, noisy, sigma, told, scale) - target
+                errors.append(float(error.square().sum() / (clean.shape[0] * clean.shape[1])))
+            scores[str(signal)] = round(sum(errors) / len(errors) / self.average.config.patch_size, 5)
+        return scores
 
     def save(self) -> None:
         """Checkpoint and averaged weights, each whole or not at all."""
@@ -161,6 +212,18 @@ class _Run:
             torch.save(state, file)
         self.average.save_pretrained(self.folder / "transformer")
 
+    @property
+    def done(self) -> float:
+        """Share of the run that lies behind, 1 at its end."""
+        return max(self.seconds / (self.plan.minutes * 60), self.steps / (self.plan.steps or math.inf))
+
+    def _learning_rate(self) -> float:
+        plan, done = self.plan, self.done
+        rate = plan.learning_rate * min(1, (self.steps + 1) / plan.warm_up_steps)
+        if done < plan.plateau:
+            return rate
+        return rate * max(0.02, 0.5 + 0.5 * math.cos(math.pi * (done - plan.plateau) / (1 - plan.plateau)))
+
     def _load(self, state: dict[str, Any]) -> None:
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
@@ -169,17 +232,52 @@ class _Run:
         self.chance.setstate(state["chance"])
 
 
-def _any_row(dataset: Dataset) -> tuple[int, list[int]]:
-    return next(iter(dataset.facts)), [0]
+def _read(folder: Path, plan: TrainingPlan) -> RiffTransformer:
+    model = RiffTransformer.from_pretrained(folder, torch_dtype=torch.float32, low_cpu_mem_usage=False)
+    return model.to(plan.device).eval()  # type: ignore[no-any-return]
+
+
+def _predict(
+    model: RiffTransformer, noisy: Tensor, sigma: Tensor, told: Conditions, scale: Tensor | None = None
+) -> Tensor:
+    predicted: Tensor = model(
+        noisy, sigma, told.text, told.text_weight, told.pooled_text, told.bpm, told.key, told.metre, scale
+    )
+    return predicted
+
+
+@torch.no_grad()
+def _guided(
+    teacher: RiffTransformer, noisy: Tensor, sigma: Tensor, told: Conditions, scale: Tensor
+) -> Tensor:
+    """What the teacher says under classifier-free guidance: two passes."""
+    everywhere = torch.ones(len(noisy), dtype=torch.bool, device=noisy.device)
+    free = _predict(teacher, noisy, sigma, _without_text(teacher, told, everywhere)).float()
+    held = _predict(teacher, noisy, sigma, told).float()
+    return free + scale[:, None, None] * (held - free)
+
+
+def _without_text(model: RiffTransformer, told: Conditions, rows: Tensor) -> Conditions:
+    """The conditions with the model's own "no text" in the given rows, (B,) bool."""
+    first = torch.zeros_like(told.text_weight[0])
+    first[0] = 1
+    return Conditions(
+        torch.where(rows[:, None, None], model.no_text, told.text),
+        torch.where(rows[:, None], first, told.text_weight),
+        torch.where(rows[:, None], model.no_pooled_text, told.pooled_text),
+        told.bpm,
+        told.key,
+        told.metre,
+    )
 
 
 def _fit_basis(model: RiffTransformer, dataset: Dataset, chance: random.Random) -> None:
     """Mean, scale, principal components and their variances of the patches, from some 2,000 examples."""
-    rows = [
-        dataset.batch(bars, chance.sample(range(len(facts)), min(len(facts), max(1, 1200 // bars)))).patches
-        for bars, facts in sorted(dataset.facts.items())
-    ]
-    patches = torch.cat([patch.flatten(0, 1) for patch in rows]).double()
+    samples = []
+    for length, facts in sorted(dataset.facts.items()):
+        rows = chance.sample(range(len(facts)), min(len(facts), max(1, 1200 // length[1])))
+        samples.append(dataset.batch(length, rows).patches.flatten(0, 1).cpu())
+    patches = torch.cat(samples).double()
     mean = patches.mean(0)
     scale = (patches - mean).square().mean().sqrt()
     centred = (patches - mean) / scale
@@ -199,23 +297,6 @@ def _fit_basis(model: RiffTransformer, dataset: Dataset, chance: random.Random) 
 def _held_out_batches(dataset: Dataset) -> list[Batch]:
     """Up to 32 examples of each length, spread over the files."""
     return [
-        dataset.batch(bars, list(range(0, len(facts), max(1, len(facts) // 32)))[:32])
-        for bars, facts in sorted(dataset.facts.items())
+        dataset.batch(length, list(range(0, len(facts), max(1, len(facts) // 32)))[:32])
+        for length, facts in sorted(dataset.facts.items())
     ]
-
-
-@torch.no_grad()
-def _score(model: RiffTransformer, dataset: Dataset, batches: list[Batch]) -> dict[str, float]:
-    """Mean squared error of the clean latents, per value of the picture, by share of signal."""
-    scores = {}
-    for signal in (0.1, 0.3, 0.5, 0.7, 0.9):
-        generator, errors = torch.Generator().manual_seed(1), []
-        for batch in batches:
-            clean = model.to_latents(batch.patches)
-            noise = torch.randn(clean.shape, generator=generator)
-            noisy = torch.lerp(clean, noise, 1 - signal)
-            sigma = torch.full((len(clean),), 1 - signal)
-            error = model(noisy, sigma, *dataset.conditions(batch)) - clean
-            errors.append(float(error.square().sum() / (clean.shape[0] * clean.shape[1])))
-        scores[str(signal)] = round(sum(errors) / len(errors) / model.config.patch_size, 5)
-    return scores
