@@ -15,18 +15,21 @@ commands = typer.Typer()
 @commands.command()
 def corpus(
     folder: Annotated[Path, typer.Argument(help="Where the rendered loops go; what is there is kept.")],
-    count: Annotated[int, typer.Option(min=1, help="Number of loops.")] = 3200,
+    count: Annotated[int, typer.Option(min=1, help="Number of seeds.")] = 3200,
     first_seed: Annotated[int, typer.Option(min=0, help="Seed of the first one.")] = 1,
     soundfont: Annotated[
         Path | None, typer.Option(help="Play with this one alone, not with one of ours drawn for each loop.")
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
+    solos: Annotated[
+        bool, typer.Option("--solos", help="Only those of the seeds that are for a soloist.")
+    ] = False,
 ) -> None:
     """Compose and render a training corpus: the same seeds give the same loops."""
     from generation.corpus.build import build, origin
 
     with count_progress("Rendering loops") as on_progress:
-        build(folder, count, first_seed, soundfont, workers, on_progress)
+        build(folder, count, first_seed, soundfont, workers, on_progress, solos=solos)
     for font in origin(folder):
         typer.echo(f"{font['sha256']}  {font['file']} (version {font['version']}, licence {font['licence']})")
 

@@ -39,12 +39,21 @@ _METRE_IN_PROMPT = {
     "6/8": re.compile(r"\b(6/8|jig|tarantella|barcarolle|siciliana|sea shanty)\b", re.IGNORECASE),
 }
 
-# Where a genre names a tempo and the person does not: the middle of what the genre is played at.
+# Where a genre names a tempo and the person does not: about the middle of what the genre is played at. The longest
+# name that a prompt contains counts, so that "acid jazz" is jazz and "dubstep" is not dub.
 GENRE_BPM = {
     "drum and bass": 174, "drum n bass": 174, "dnb": 174, "jungle": 170, "trap": 140, "drill": 142, "techno": 132,
     "trance": 138, "house": 124, "disco": 118, "boom bap": 90, "hip hop": 90, "lofi": 78, "lo-fi": 78,
     "chillhop": 78, "funk": 106, "metal": 160, "rock": 124, "bossa nova": 126, "samba": 126, "reggae": 78,
     "dub": 76, "ambient": 72, "synthwave": 100, "salsa": 108, "folk": 100, "jazz": 132, "swing": 140,
+    "acid": 128, "minimal techno": 125, "hardstyle": 160, "hardcore": 165, "gabber": 168, "dubstep": 140,
+    "uk garage": 132, "two step": 132, "2-step": 132, "vaporwave": 72, "retrowave": 100, "synthpop": 118,
+    "chiptune": 138, "8-bit": 138, "blues": 95, "phonk": 142, "pop": 108, "punk": 165, "ska": 138,
+    "soul": 90, "rnb": 90, "gospel": 95, "doo-wop": 90, "country": 116, "drone": 72, "orchestral": 100,
+    "cinematic": 88, "film score": 95, "classical": 104, "baroque": 104, "latin": 108, "cuban": 108, "waltz": 140,
+    "lullaby": 80, "celtic": 118, "irish": 118, "jig": 160, "sea shanty": 146, "shanty": 146, "flamenco": 108,
+    "tango": 115, "cumbia": 96, "reggaeton": 95, "dembow": 95, "dancehall": 95, "afrobeat": 108, "highlife": 108,
+    "world music": 98, "tribal": 98,
 }  # fmt: skip
 
 
@@ -215,8 +224,8 @@ def bpm_of(prompt: str) -> float:
     if written and BPM[0] <= float(written[1]) <= BPM[1]:
         return float(written[1])
     words = prompt.lower()
-    found = [bpm for genre, bpm in GENRE_BPM.items() if re.search(rf"\b{re.escape(genre)}\b", words)]
-    return float(found[0]) if found else DEFAULT_BPM
+    found = [genre for genre in GENRE_BPM if re.search(rf"\b{re.escape(genre)}\b", words)]
+    return float(GENRE_BPM[max(found, key=len)]) if found else DEFAULT_BPM
 
 
 def metre_of(prompt: str) -> str:

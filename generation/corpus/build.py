@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from generation.corpus.composer import compose
+from generation.corpus.composer import compose, is_solo
 from generation.corpus.renderer import Renderer
 from generation.corpus.score import Role, Score
 from generation.corpus.soundfonts import find_soundfonts, origin_of
@@ -40,8 +40,12 @@ def build(
     soundfont: str | Path | None = None,
     workers: int = 1,
     on_progress: Callable[[int, int], None] | None = None,
+    *,
+    solos: bool = False,
 ) -> list[Path]:
     """Render the loops of `count` seeds from `first_seed` on; gives the shards' paths, in their order.
+
+    With `solos` only those of the seeds that are for a soloist.
 
     Shards that are there already are kept, so an interrupted build goes on where it was; it raises OtherOrigin
     where that was with other soundfonts. A loop takes 4 MB. `on_progress` is told (loops done, loops in all) at
@@ -64,7 +68,8 @@ def build(
         on_progress(done, count)
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         waiting = {
-            pool.submit(_write_shard, path, seed, sizes[path], soundfont): path for path, seed in missing
+            pool.submit(_write_shard, path, range(seed, seed + sizes[path]), soundfont, solos): path
+            for path, seed in missing
         }
         try:
             for finished in as_completed(waiting):
@@ -120,10 +125,10 @@ def _renderer(soundfont: str | Path | None) -> Renderer:
     return Renderer(soundfont)
 
 
-def _write_shard(path: Path, first_seed: int, count: int, soundfont: str | Path | None) -> None:
+def _write_shard(path: Path, seeds: range, soundfont: str | Path | None, solos: bool) -> None:
     """Runs in a worker process, which keeps its soundfonts for the next shard."""
     renderer = _renderer(soundfont)
-    scores = [compose(seed) for seed in range(first_seed, first_seed + count)]
+    scores = [compose(seed) for seed in seeds if not solos or is_solo(seed)]
     with write_whole(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as shard:
         for index, score in enumerate(scores):
             for role, stem in renderer.render(score).items():

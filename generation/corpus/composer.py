@@ -86,13 +86,18 @@ class _Session:
     touch: float
 
 
+def is_solo(seed: int) -> bool:
+    """Whether the score of a seed is one for a soloist."""
+    return _place(seed) < SOLO_SHARE
+
+
 def compose(seed: int) -> Score:
     """The score of a seed: always the same one, on every machine."""
     random = Random(seed)
     bars = random.choices(_BARS, _BARS_WEIGHTS)[0]
     # Golden-ratio steps spread any run of seeds evenly: every soloist and genre gets its share, not its luck.
-    place = seed * _GOLDEN % 1.0
-    if place < SOLO_SHARE:
+    place = _place(seed)
+    if is_solo(seed):
         genre, seats = _solo(random, _at(_SOLOISTS, place / SOLO_SHARE))
     elif place < SOLO_SHARE + DUO_SHARE:
         genre, seats = _duo(random, _at(_SOLOISTS, (place - SOLO_SHARE) / DUO_SHARE))
@@ -132,6 +137,10 @@ def compose(seed: int) -> Score:
         parts=_parts(random, session, sorted(seats, key=lambda seat: ROLES.index(seat.role))),
         metre=metre,
     )
+
+
+def _place(seed: int) -> float:
+    return seed * _GOLDEN % 1.0
 
 
 def _at(choices: Sequence[T], place: float) -> T:
