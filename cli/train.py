@@ -36,14 +36,23 @@ def corpus(
 
 @commands.command()
 def train(
-    corpus: Annotated[Path, typer.Argument(help="A folder that riff corpus filled.")],
+    corpora: Annotated[list[Path], typer.Argument(help="Folders that riff corpus filled.")],
     out: Annotated[Path, typer.Option(help="Folder for checkpoints, log and the finished model.")],
     minutes: Annotated[float, typer.Option(min=0.1, help="Minutes of training, over all sessions.")] = 60,
+    steps: Annotated[int | None, typer.Option(min=1, help="Updates after which to end, if sooner.")] = None,
     name: Annotated[str, typer.Option(help="The model's name.")] = "riff-small",
+    start: Annotated[Path | None, typer.Option(help="A model's folder: go on from its weights.")] = None,
+    teacher: Annotated[
+        Path | None, typer.Option(help="A model's folder: learn to do in one pass what it does in two.")
+    ] = None,
+    learning_rate: Annotated[float, typer.Option(min=0, help="The highest learning rate.")] = 8e-4,
+    plateau: Annotated[float, typer.Option(min=0, max=1, help="Share of the run before it sinks.")] = 0.3,
+    mixes: Annotated[int, typer.Option(min=1, help="Examples made of each loop's stems.")] = 3,
     workers: Annotated[int, typer.Option(min=1, help="Processes that prepare examples.")] = 2,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     compile_model: Annotated[bool, typer.Option("--compile/--no-compile", help="Use torch.compile.")] = True,
 ) -> None:
-    """Train a model on a corpus. Run it again to go on after an interruption."""
+    """Train a model on corpora, or distil one. Run it again to go on after an interruption."""
     from generation.models.shipped import save_model
     from generation.models.transformer import RiffTransformer
     from generation.training.dataset import prepare
@@ -51,10 +60,21 @@ def train(
     from generation.training.train import train as run
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    with count_progress("Preparing examples") as on_progress:
-        for done, total in prepare(corpus, out / "examples", workers=workers):
-            on_progress(done, total)
-    for moment in run(out / "examples", out, TrainingPlan(minutes=minutes, compile=compile_model)):
+    for corpus in corpora:
+        with count_progress(f"Preparing examples of {corpus}") as on_progress:
+            for done, total in prepare(corpus, out / "examples", mixes=mixes, workers=workers):
+                on_progress(done, total)
+    plan = TrainingPlan(
+        minutes=minutes,
+        steps=steps,
+        start=start and start / "transformer",
+        teacher=teacher and teacher / "transformer",
+        learning_rate=learning_rate,
+        plateau=plateau,
+        device=device,
+        compile=compile_model,
+    )
+    for moment in run(out / "examples", out, plan):
         held_out = f", held out {json.dumps(moment.held_out)}" if moment.held_out else ""
         typer.echo(
             f"{moment.minutes:6.1f} min, step {moment.step}, {moment.samples} loops, loss {moment.loss:.4f}{held_out}"

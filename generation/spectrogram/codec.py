@@ -10,11 +10,14 @@ Notable choices:
 - 160 bands of equal width on the ERB scale (Glasberg and Moore, 1990), 30 Hz to 18 kHz, 80 dB in 8 bits.
 - Stereo is parametric, as in MPEG-4 (Breebaart et al., 2005, "Parametric Coding of Stereo Audio"): the picture holds
   the mean of both channels, and per sixteenth note and 40 bands there are a level difference and a coherence. Phases
-  are retrieved once, for both channels.
+  are retrieved once; what is wide turns them apart, which leaves each channel's magnitudes as they are.
+- What the bands leave out is guessed by a small network where there is one (`generation.spectrogram.inverse`), and
+  corrected until every band is met.
+- Phases: low partials are followed, the rest starts at random, and fast Griffin-Lim does what is left to do.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -23,33 +26,38 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from generation.request import BEATS_PER_BAR, SAMPLE_RATE
+from generation.request import SAMPLE_RATE
+from generation.spectrogram.inverse import BandInverse
+from generation.spectrogram.phase import follow_partials, hashed_angles
 
-SIXTEENTHS_PER_BAR = 4 * BEATS_PER_BAR
 DYNAMIC_RANGE_DB = 80.0
 LEVEL_DIFFERENCE_DB = 20.0
 _GOLDEN_SEED = 20_030_611
+# Partials are followed up to here; above it that smears onsets and gains nothing.
+_FOLLOWED_HZ = 1500
+_MOMENTUM = 0.99
 
 
 @dataclass(frozen=True, slots=True)
 class Spectrogram:
     """A loop as the model sees it, in 8 bits.
 
-    `level` is (bars * 16 * 8, 160) uint8: 0 is -80 dB or less below the loudest band, 255 is the loudest.
-    `stereo` is (bars * 16, 40, 2) uint8: level difference left over right (-20 dB to +20 dB) and coherence (-1 to 1).
+    `level` is (sixteenths * 8, 160) uint8: 0 is -80 dB or less below the loudest band, 255 is the loudest.
+    `stereo` is (sixteenths, 40, 2) uint8: level difference left over right (-20 dB to +20 dB) and coherence (-1 to 1).
     """
 
     level: NDArray[np.uint8]
     stereo: NDArray[np.uint8]
 
     @property
-    def bars(self) -> int:
-        return len(self.stereo) // SIXTEENTHS_PER_BAR
+    def sixteenths(self) -> int:
+        """Length in sixteenth notes."""
+        return len(self.stereo)
 
 
 @dataclass(frozen=True)
 class SpectrogramCodec:
-    """Settings of the codec and the arrays that follow from them."""
+    """Settings of the codec and the arrays that follow from them; `inverse` is a trained network for these settings."""
 
     bands: int = 160
     stereo_bands: int = 40
@@ -57,14 +65,11 @@ class SpectrogramCodec:
     window_length: int = 3072
     low_hz: float = 30.0
     high_hz: float = 18_000.0
+    inverse: BandInverse | None = field(default=None, compare=False, repr=False)
 
     @property
     def name(self) -> str:
         return f"erb{self.bands}-{self.stereo_bands}-{self.frames_per_sixteenth}x{self.window_length}"
-
-    @property
-    def frames_per_bar(self) -> int:
-        return SIXTEENTHS_PER_BAR * self.frames_per_sixteenth
 
     @cached_property
     def window(self) -> Tensor:
@@ -90,14 +95,16 @@ class SpectrogramCodec:
         weights = np.maximum(0, np.stack(rows))
         return torch.tensor(weights / weights.sum(1, keepdims=True), dtype=torch.float32)
 
-    def encode(self, audio: NDArray[np.float32], bars: int) -> Spectrogram:
-        """The picture of one loop; `audio` is (samples, 2) and is taken to repeat for ever."""
-        left, right = (self.analyse(torch.from_numpy(np.ascontiguousarray(side)), bars) for side in audio.T)
+    def encode(self, audio: NDArray[np.float32], sixteenths: int) -> Spectrogram:
+        """The picture of one loop of so many sixteenth notes; `audio` is (samples, 2) and taken to repeat for ever."""
+        left, right = (
+            self.analyse(torch.from_numpy(np.ascontiguousarray(side)), sixteenths) for side in audio.T
+        )
         return self.picture(left, right)
 
-    def analyse(self, signal: Tensor, bars: int) -> Tensor:
+    def analyse(self, signal: Tensor, sixteenths: int) -> Tensor:
         """Circular STFT of one channel: (samples,) to (frames, bins) complex, at the codec's own frame rate."""
-        frames = bars * self.frames_per_bar
+        frames = sixteenths * self.frames_per_sixteenth
         return self._stft(signal, torch.round(torch.arange(frames) * (len(signal) / frames)).long())
 
     def picture(self, left: Tensor, right: Tensor) -> Spectrogram:
@@ -118,18 +125,21 @@ class SpectrogramCodec:
         coherence = (cross + floor) / ((power_left + floor) * (power_right + floor)).sqrt()
         return Spectrogram(_to_bytes(level), _to_bytes(torch.stack([difference, coherence], -1) / 2 + 0.5))
 
-    def decode(self, spectrogram: Spectrogram, samples: int, iterations: int = 16) -> NDArray[np.float32]:
+    @torch.no_grad()
+    def decode(self, spectrogram: Spectrogram, samples: int, iterations: int = 8) -> NDArray[np.float32]:
         """The loop that a picture shows: (samples, 2) float32, its peak at 0.9. Same picture, same samples."""
         magnitude, step = self.magnitudes(spectrogram, samples)
         hop = round(samples / len(magnitude))
-        phase = _retrieve_phase(self, magnitude, hop, iterations)
+        angles = self._starting_angles(spectrogram, magnitude, hop, step)
+        mono = self.griffin_lim(magnitude, torch.from_numpy(angles), hop, iterations)
         sides = [
-            _resample_circle(self._istft(side, hop), samples)
-            for side in self._spread(phase, spectrogram, step)
+            _resample_circle(self.synthesise(side, hop), samples)
+            for side in self._spread(mono, spectrogram, step)
         ]
         audio = torch.stack(sides, 1)
         return (audio * (0.9 / audio.abs().max().clamp_min(1e-9))).numpy()
 
+    @torch.no_grad()
     def magnitudes(self, spectrogram: Spectrogram, samples: int) -> tuple[Tensor, int]:
         """STFT magnitudes (frames * step, bins) of a picture, and the step.
 
@@ -137,31 +147,93 @@ class SpectrogramCodec:
         are drawn between neighbours on the circle.
         """
         level = torch.from_numpy(spectrogram.level.astype(np.float32)) / 255
-        step = math.ceil(samples / len(level) / (self.window_length / 3))
-        if step > 1:
-            following = level.roll(-1, 0)
-            level = torch.stack([torch.lerp(level, following, k / step) for k in range(step)], 1).flatten(
-                0, 1
-            )
-        return self._invert_bands(_from_level(level)).sqrt(), step
+        hop = samples / len(level)
+        step = math.ceil(hop / (self.window_length / 3))
+        level = self.between(level[None], step)
+        if self.inverse is None:
+            bands = _from_level(level) @ self.filters
+            power = self._meet_bands(level, bands * self._coverage, 12)
+        else:
+            guessed = self.meet_correction(level, self.inverse(level, hop / step))
+            power = torch.where(level.amax(-1, keepdim=True) > 0, guessed, torch.zeros(()))
+        return power[0].sqrt(), step
 
-    def _invert_bands(self, bands: Tensor, iterations: int = 12) -> Tensor:
-        """Bin powers whose bands are the given ones: (frames, bands) to (frames, bins).
+    def between(self, level: Tensor, step: int) -> Tensor:
+        """Levels (batch, frames, bands) with `step` frames for each, drawn in straight lines round the circle."""
+        following = level.roll(-1, 1)
+        return torch.stack([torch.lerp(level, following, k / step) for k in range(step)], 2).flatten(1, 2)
 
-        Starts from the interpolated bands and refines by Richardson-Lucy updates (Richardson, 1972), which stay
-        positive and reproduce every band.
+    def meet_correction(self, level: Tensor, correction: Tensor, iterations: int = 2) -> Tensor:
+        """Bin powers (batch, frames, bins) from the levels and what a network adds to them, in dB."""
+        decibels = (level - 1) * DYNAMIC_RANGE_DB @ self._interpolation + correction
+        return self._meet_bands(level, 10 ** (decibels.clamp(-140, 40) / 10), iterations)
+
+    def griffin_lim(self, magnitude: Tensor, angles: Tensor, hop: int, iterations: int) -> Tensor:
+        """A complex STFT with the given magnitudes that some circular signal (nearly) has: all (..., frames, bins).
+
+        Fast Griffin-Lim (Perraudin et al., 2013, "A fast Griffin-Lim algorithm") from the given angles.
         """
-        filters, totals = self.filters, self.filters.sum(0)
-        reached = totals > 0
-        scale = torch.where(reached, 1 / totals.clamp_min(1e-9), torch.zeros(()))
-        power = (bands @ filters) * scale
+        spectrum, previous = torch.polar(magnitude, angles), None
         for _ in range(iterations):
-            ratio = bands / (power @ filters.T).clamp_min(1e-20)
-            power = power * ((ratio @ filters) * scale)
+            consistent = torch.view_as_real(torch.fft.rfft(self.frames(self.synthesise(spectrum, hop), hop)))
+            ahead = consistent if previous is None else torch.lerp(previous, consistent, 1 + _MOMENTUM)
+            previous = consistent
+            size = ahead[..., 0].square().addcmul_(ahead[..., 1], ahead[..., 1])
+            spectrum = torch.view_as_complex(ahead * (magnitude * size.add_(1e-18).rsqrt_())[..., None])
+        return spectrum
+
+    def frames(self, circle: Tensor, hop: int) -> Tensor:
+        """Windowed frames at every hop of circles that are whole hops long: (..., samples) to (..., frames, window)."""
+        half = self.window_length // 2
+        padded = torch.cat([_wrap(circle, half, end=True), circle, _wrap(circle, half, end=False)], -1)
+        return padded.unfold(-1, self.window_length, hop)[..., : circle.shape[-1] // hop, :] * self.window
+
+    def synthesise(self, spectrum: Tensor, hop: int) -> Tensor:
+        """Least-squares inverse STFT on the circle (Griffin and Lim, 1984, equation 6): (..., frames * hop) samples."""
+        count, length = spectrum.shape[-2], self.window_length
+        frames = torch.fft.irfft(spectrum, n=length) * self.window
+        signal, weights = torch.zeros(*spectrum.shape[:-1], hop), torch.zeros(hop)
+        for chunk, start in enumerate(range(0, length, hop)):
+            width, turn = min(hop, length - start), chunk % count
+            piece = frames[..., start : start + width]
+            signal[..., turn:, :width] += piece[..., : count - turn, :]
+            signal[..., :turn, :width] += piece[..., count - turn :, :]
+            weights[:width] += self.window[start : start + width].square()
+        signal = signal * (self.window.square().sum().sqrt() / weights.clamp_min(1e-3 * float(weights.max())))
+        return signal.flatten(-2).roll(-(length // 2), -1)
+
+    def _meet_bands(self, level: Tensor, power: Tensor, iterations: int) -> Tensor:
+        """Bin powers (..., bins) corrected towards the given levels (..., bands).
+
+        Richardson-Lucy updates (Richardson, 1972), which stay positive and come to reproduce every band. Bands at
+        level 0 are only kept from being louder than that.
+        """
+        bands, filters = _from_level(level), self.filters
+        faintest = 10 ** (-DYNAMIC_RANGE_DB / 10)
+        for _ in range(iterations):
+            reached = (power @ filters.T).clamp_min(1e-12)
+            ratio = torch.where(level <= 0, (faintest / reached).clamp_max(1), bands / reached)
+            power = power * torch.where(
+                self._coverage > 0, (ratio @ filters) * self._coverage, torch.ones(())
+            )
         return power
 
+    def _starting_angles(
+        self, spectrogram: Spectrogram, magnitude: Tensor, hop: int, step: int
+    ) -> NDArray[np.float32]:
+        angles = hashed_angles(spectrogram.level, self.frames_per_sixteenth, step, magnitude.shape[1])
+        followed = round(_FOLLOWED_HZ * self.window_length / SAMPLE_RATE)
+        angles[:, :followed] = follow_partials(
+            magnitude[:, : followed + 1].numpy(), angles[:, :followed], hop, self.window_length
+        )
+        return angles
+
     def _spread(self, mono: Tensor, spectrogram: Spectrogram, step: int) -> tuple[Tensor, Tensor]:
-        """Left and right STFTs from the mono one, by level difference and coherence."""
+        """Left and right STFTs from the mono one, by level difference and coherence.
+
+        The channels' phases are turned apart by the angle whose cosine is the coherence, one way or the other by a
+        fixed pattern over frequency. Unlike a sum with an all-pass, this cancels nothing in either channel.
+        """
         stereo = torch.from_numpy(spectrogram.stereo.astype(np.float32)) / 127.5 - 1
         frames_per_cell = self.frames_per_sixteenth * step
         position = (torch.arange(len(mono)) + 0.5) / frames_per_cell - 0.5
@@ -176,20 +248,30 @@ class SpectrogramCodec:
         ratio = 10 ** (bins[..., 0] * (LEVEL_DIFFERENCE_DB / 10))
         left_gain, right_gain = (2 * ratio / (1 + ratio)).sqrt(), (2 / (1 + ratio)).sqrt()
         coherence = bins[..., 1].clamp(-1, 1)
-        common, apart = (
-            ((1 + coherence) / 2).sqrt() * mono,
-            ((1 - coherence) / 2).sqrt() * mono * self._decorrelator,
-        )
-        return left_gain * (common + apart), right_gain * (common - apart)
+        turn = torch.complex(((1 + coherence) / 2).sqrt(), ((1 - coherence) / 2).sqrt() * self._decorrelator)
+        return left_gain * mono * turn, right_gain * mono * turn.conj()
 
     @cached_property
     def _decorrelator(self) -> Tensor:
-        """(bins,) all-pass whose response is some ten milliseconds of noise: what makes a sound wide."""
+        """(bins,) of 1 and -1: the signs of some ten milliseconds of noise, which is what makes a sound wide."""
         generator = torch.Generator().manual_seed(_GOLDEN_SEED)
         length = 512
         noise = torch.randn(length, generator=generator) * torch.exp(-torch.arange(length) / (length / 4))
-        response: Tensor = torch.fft.rfft(noise, n=self.window_length)
-        return response / response.abs().clamp_min(1e-9)
+        return torch.where(torch.fft.rfft(noise, n=self.window_length).imag < 0, -1.0, 1.0)
+
+    @cached_property
+    def _coverage(self) -> Tensor:
+        """(bins,) one over the sum of all filters, 0 where there are none."""
+        totals = self.filters.sum(0)
+        return torch.where(totals > 0, 1 / totals.clamp_min(1e-9), torch.zeros(()))
+
+    @cached_property
+    def _interpolation(self) -> Tensor:
+        """(bands, bins) weights that draw straight lines between the bands' centres, and hold the outermost."""
+        frequency = np.arange(self.window_length // 2 + 1) * SAMPLE_RATE / self.window_length
+        place = np.interp(frequency, self.centres_hz, np.arange(self.bands))
+        weights = np.maximum(0, 1 - np.abs(np.arange(self.bands)[:, None] - place))
+        return torch.tensor(weights, dtype=torch.float32)
 
     def _stft(self, circle: Tensor, centres: Tensor) -> Tensor:
         half = self.window_length // 2
@@ -198,39 +280,9 @@ class SpectrogramCodec:
         spectrum: Tensor = torch.fft.rfft(frames * self.window)
         return spectrum / self.window.square().sum().sqrt()
 
-    def _istft(self, spectrum: Tensor, hop: int) -> Tensor:
-        """Least-squares inverse on the circle (Griffin and Lim, 1984, equation 6)."""
-        count, chunks = len(spectrum), math.ceil(self.window_length / hop)
-        pad = chunks * hop - self.window_length
-        frames = torch.fft.irfft(spectrum, n=self.window_length) * self.window
-        pieces = torch.nn.functional.pad(frames, (0, pad)).view(count, chunks, hop)
-        weights = torch.nn.functional.pad(self.window.square(), (0, pad)).view(chunks, hop).sum(0)
-        signal = torch.zeros(count, hop)
-        for chunk in range(chunks):
-            signal += pieces[:, chunk].roll(chunk, 0)
-        signal *= self.window.square().sum().sqrt() / weights.clamp_min(1e-3 * float(weights.max()))
-        return signal.flatten().roll(-(self.window_length // 2))
-
     def _edges(self) -> NDArray[np.float64]:
         low, high = (math.log1p(hz / 229) for hz in (self.low_hz, self.high_hz))
         return np.asarray(229 * np.expm1(np.linspace(low, high, self.bands + 2)))
-
-
-def _retrieve_phase(codec: SpectrogramCodec, magnitude: Tensor, hop: int, iterations: int) -> Tensor:
-    """A complex STFT with the given magnitudes that some circular signal (nearly) has.
-
-    Fast Griffin-Lim (Perraudin et al., 2013, momentum 0.99).
-    """
-    generator = torch.Generator().manual_seed(_GOLDEN_SEED)
-    angle = 2 * math.pi * torch.rand(magnitude.shape, generator=generator)
-    spectrum, previous = torch.polar(magnitude, angle), None
-    centres = torch.arange(len(magnitude)) * hop
-    for _ in range(iterations):
-        consistent = codec._stft(codec._istft(spectrum, hop), centres)
-        ahead = consistent if previous is None else consistent + 0.99 * (consistent - previous)
-        previous = consistent
-        spectrum = ahead * (magnitude / (ahead.abs() + 1e-9))
-    return spectrum
 
 
 def _power(spectrum: Tensor) -> Tensor:
@@ -249,7 +301,7 @@ def _from_level(level: Tensor) -> Tensor:
 def _wrap(circle: Tensor, count: int, *, end: bool) -> Tensor:
     """`count` samples from before the start (`end`) or after the end of a circle that may be shorter than that."""
     index = torch.arange(-count, 0) if end else torch.arange(count)
-    return circle[index % len(circle)]
+    return circle[..., index % circle.shape[-1]]
 
 
 def _resample_circle(circle: Tensor, samples: int) -> Tensor:

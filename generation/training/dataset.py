@@ -27,6 +27,7 @@ from generation.request import METRES
 from generation.spectrogram import Spectrogram, SpectrogramCodec
 
 GAIN_DB = 4.0
+HIDDEN_BPM, HIDDEN_KEY = 0.2, 0.35  # shares of the rows that are not told
 Length = tuple[str, int]  # metre and bars
 
 
@@ -65,7 +66,7 @@ class Conditions:
     metre: str
 
 
-def prepare(corpus: Path, folder: Path, *, mixes: int = 5, workers: int = 2) -> Iterator[tuple[int, int]]:
+def prepare(corpus: Path, folder: Path, *, mixes: int = 3, workers: int = 2) -> Iterator[tuple[int, int]]:
     """Turn each shard of `corpus` into a file of examples in `folder`; yields (done, all) as it goes."""
     folder.mkdir(parents=True, exist_ok=True)
     todo = sorted(corpus.glob("loops-*.npz"))
@@ -172,8 +173,8 @@ class Dataset:
         bpm, key = batch.bpm, batch.key
         if chance is not None:
             hide = torch.rand(2, len(bpm), generator=chance).to(self.device)
-            bpm = torch.where(hide[0] < 0.3, torch.nan, bpm)
-            key = torch.where(hide[1] < 0.5, UNKNOWN_KEY, key)
+            bpm = torch.where(hide[0] < HIDDEN_BPM, torch.nan, bpm)
+            key = torch.where(hide[1] < HIDDEN_KEY, UNKNOWN_KEY, key)
         return Conditions(states.float(), weight.float(), pooled, bpm, key, batch.metre)
 
 

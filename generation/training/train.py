@@ -36,7 +36,8 @@ class TrainingPlan:
     `minutes` is time spent training, over all sessions, `steps` a number of updates: what is reached first ends the
     run. `tokens` is sixteenths per batch. `start` is the folder of a
     transformer to go on from, `teacher` of one to distil; without them the run starts from nothing. The learning
-    rate stands still for `plateau` of the time and then sinks to nearly nothing along a cosine.
+    rate stands still for `plateau` of the time and then sinks to nearly nothing along a cosine. Noise levels are
+    sigmoid(N(noise_mean, 1)): sampling spends half of its steps above 0.9.
     """
 
     minutes: float
@@ -49,7 +50,7 @@ class TrainingPlan:
     warm_up_steps: int = 200
     ema: float = 0.999
     text_dropout: float = 0.12
-    noise_mean: float = 0.9
+    noise_mean: float = 1.6
     latent_size: int = 320
     width: int = 320
     depth: int = 6
@@ -74,12 +75,13 @@ class Moment:
 def train(data: Path, folder: Path, plan: TrainingPlan) -> Iterator[Moment]:
     """Train on the examples in `data`, keep checkpoint and log in `folder`; yields every 25 steps.
 
-    The examples of the last twentieth of the files are held out. The averaged weights stand in
-    `folder`/transformer at each checkpoint, ready to be used.
+    The examples of every twentieth file are held out. The averaged weights stand in `folder`/transformer at each
+    checkpoint, ready to be used.
     """
     files = sorted(data.glob("loops-*.npz"))
-    held = max(1, len(files) // 20)
-    dataset, held_out = Dataset(data, files[:-held], plan.device), Dataset(data, files[-held:], plan.device)
+    kept_back = files[19::20] or files[-1:]
+    held_out = Dataset(data, kept_back, plan.device)
+    dataset = Dataset(data, [file for file in files if file not in kept_back], plan.device)
     folder.mkdir(parents=True, exist_ok=True)
     run = _Run(dataset, folder, plan)
     checks = _held_out_batches(held_out)
