@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# The shipped weights from nothing, in four stages. Each ran where the one before it had ended, on one CPU core; the
+# minutes are training time. Stages 1 and 2 used the composer of their day: a commit, and a patch to it.
+set -euo pipefail
+work=${1:?a folder with 40 GB of room}
+repository=$(git rev-parse --show-toplevel)
+house=$work/house
+fluid=/usr/share/sounds/sf2/FluidR3_GM.sf2
+musescore=/usr/share/sounds/sf3/MuseScore_General_Full.sf3
+
+# 1. 26 genres in 4/4, one soundfont: 58 minutes.
+git clone "$repository" "$house" && git -C "$house" checkout 39c04c4
+ln -s "$repository/.venv" "$house/.venv"
+(cd "$house" && .venv/bin/python -m cli.main corpus "$work/1" --count 3200 --first-seed 1 &&
+    .venv/bin/python -m cli.main train "$work/1" --out "$work/run-1" --minutes 58)
+
+# 2. The same composer with more solos and fewer dropped mentions, two soundfonts: 44 minutes at a constant rate.
+git -C "$house" apply "$repository/generation/training/runs/riff-small-2.patch"
+(cd "$house" && .venv/bin/python -m cli.main corpus "$work/2" --count 1600 --first-seed 100001 --soundfont "$fluid" &&
+    .venv/bin/python -m cli.main corpus "$work/2" --count 1600 --first-seed 200001 --soundfont "$musescore" &&
+    WARM=$work/run-1/model/transformer .venv/bin/python -m cli.main train "$work/2" --out "$work/run-2" --minutes 44)
+# (Its weights are carried over to today's transformer by giving 3/4 and 6/8 the first twelve places of a 4/4 bar.)
+
+# 3. Today's corpus: 49 genres, three metres, our own synthesiser.
+riff=$repository/.venv/bin/riff
+"$riff" corpus "$work/3" --count 3600 --first-seed 1
+"$riff" corpus "$work/3-solos" --count 6400 --first-seed 20001 --solos
+"$riff" train "$work/3" "$work/3-solos" --out "$work/run-3" --start "$work/run-2/model" \
+    --minutes MINUTES3 --learning-rate 6e-4 --plateau 0.4
+
+# 4. Guidance distilled into one pass.
+"$riff" train "$work/3" "$work/3-solos" --out "$work/run-4" --teacher "$work/run-3/model" \
+    --minutes MINUTES4 --learning-rate 3e-4 --plateau 0.3
