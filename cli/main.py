@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from cli import make, serve, tend, train
+from cli import evaluate, make, serve, tend, train
 from generation.errors import RiffError
 
 app = typer.Typer(
@@ -16,7 +16,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for commands in (make.commands, serve.commands, tend.commands, train.commands):
+for commands in (make.commands, serve.commands, tend.commands, train.commands, evaluate.commands):
     app.registered_commands += commands.registered_commands
     app.registered_groups += commands.registered_groups
 
