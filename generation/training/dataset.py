@@ -172,7 +172,7 @@ class Dataset:
         states, weight, pooled = (table[batch.captions] for table in self.text)
         bpm, key = batch.bpm, batch.key
         if chance is not None:
-            hide = torch.rand(2, len(bpm), generator=chance).to(self.device)
+            hide = torch.rand(2, len(bpm), generator=chance, device=chance.device)
             bpm = torch.where(hide[0] < HIDDEN_BPM, torch.nan, bpm)
             key = torch.where(hide[1] < HIDDEN_KEY, UNKNOWN_KEY, key)
         return Conditions(states.float(), weight.float(), pooled, bpm, key, batch.metre)

@@ -92,6 +92,8 @@ def train(data: Path, folder: Path, plan: TrainingPlan) -> Iterator[Moment]:
     while run.done < 1:
         started = time.monotonic()
         losses.append(run.step(dataset, next(batches)))
+        if run.steps % 25 == 0:
+            losses[-1].item()  # a GPU is only done now, and its time counts
         run.seconds += time.monotonic() - started
         if run.steps % 25 == 0 or run.done >= 1:
             checkpoint = run.seconds - saved >= plan.checkpoint_minutes * 60 or run.done >= 1
@@ -137,7 +139,7 @@ class _Run:
         )
         if (folder / "checkpoint.pt").exists():
             self._load(torch.load(folder / "checkpoint.pt", map_location=plan.device, weights_only=False))
-        self.noise = torch.Generator().manual_seed(plan.seed + self.steps)
+        self.noise = torch.Generator(plan.device).manual_seed(plan.seed + self.steps)
         if plan.compile:
             # One graph per length and metre: a layer takes seconds to compile, the whole model a minute each.
             torch._dynamo.config.recompile_limit = 64
@@ -151,15 +153,16 @@ class _Run:
         clean = self.model.to_latents(batch.patches)
         told = dataset.conditions(batch, self.noise)
         rows = len(clean)
-        drop = (torch.rand(rows, generator=self.noise) < self.plan.text_dropout).to(clean.device)
+        drop = torch.rand(rows, generator=self.noise, device=clean.device) < self.plan.text_dropout
         heard = _without_text(self.model, told, drop)
-        sigma = torch.sigmoid(torch.randn(rows, generator=self.noise) + self.plan.noise_mean).to(clean.device)
-        noise = torch.randn(clean.shape, generator=self.noise).to(clean.device)
+        sigma = torch.randn(rows, generator=self.noise, device=clean.device)
+        sigma = torch.sigmoid(sigma + self.plan.noise_mean)
+        noise = torch.randn(clean.shape, generator=self.noise, device=clean.device)
         noisy = torch.lerp(clean, noise, sigma[:, None, None])
         scale, target = None, clean
         with torch.autocast(clean.device.type, torch.bfloat16):
             if self.teacher:
-                draw = torch.rand(2, rows, generator=self.noise).to(clean.device)
+                draw = torch.rand(2, rows, generator=self.noise, device=clean.device)
                 scale = torch.where(drop | (draw[0] < 0.1), torch.ones(()), MAX_GUIDANCE ** draw[1])
                 target = _guided(self.teacher, noisy, sigma, heard, scale)
             predicted = _predict(self.model, noisy, sigma, heard, scale)
