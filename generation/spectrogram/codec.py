@@ -13,7 +13,8 @@ Notable choices:
   are retrieved once; what is wide turns them apart, which leaves each channel's magnitudes as they are.
 - What the bands leave out is guessed by a small network where there is one (`generation.spectrogram.inverse`), and
   corrected until every band is met.
-- Phases: low partials are followed, the rest starts at random, and fast Griffin-Lim does what is left to do.
+- Phases: onsets are put together, low partials followed, the rest starts at random (`generation.spectrogram.phase`),
+  and fast Griffin-Lim does what is left to do.
 """
 
 import math
@@ -28,13 +29,13 @@ from torch import Tensor
 
 from generation.request import SAMPLE_RATE
 from generation.spectrogram.inverse import BandInverse
-from generation.spectrogram.phase import follow_partials, hashed_angles
+from generation.spectrogram.phase import hashed_angles, starting_angles
 
 DYNAMIC_RANGE_DB = 80.0
 LEVEL_DIFFERENCE_DB = 20.0
 _GOLDEN_SEED = 20_030_611
-# Partials are followed up to here; above it that smears onsets and gains nothing.
-_FOLLOWED_HZ = 1500
+# Partials are followed up to here: what is higher is mostly noise.
+_FOLLOWED_HZ = 4000
 _MOMENTUM = 0.99
 
 
@@ -126,11 +127,13 @@ class SpectrogramCodec:
         return Spectrogram(_to_bytes(level), _to_bytes(torch.stack([difference, coherence], -1) / 2 + 0.5))
 
     @torch.no_grad()
-    def decode(self, spectrogram: Spectrogram, samples: int, iterations: int = 8) -> NDArray[np.float32]:
+    def decode(self, spectrogram: Spectrogram, samples: int, iterations: int = 12) -> NDArray[np.float32]:
         """The loop that a picture shows: (samples, 2) float32, its peak at 0.9. Same picture, same samples."""
         magnitude, step = self.magnitudes(spectrogram, samples)
         hop = round(samples / len(magnitude))
-        angles = self._starting_angles(spectrogram, magnitude, hop, step)
+        random = hashed_angles(spectrogram.level, self.frames_per_sixteenth, step, magnitude.shape[1])
+        followed = round(_FOLLOWED_HZ * self.window_length / SAMPLE_RATE)
+        angles = starting_angles(magnitude.numpy(), random, hop, self.window_length, followed)
         mono = self.griffin_lim(magnitude, torch.from_numpy(angles), hop, iterations)
         sides = [
             _resample_circle(self.synthesise(side, hop), samples)
@@ -152,9 +155,10 @@ class SpectrogramCodec:
         level = self.between(level[None], step)
         if self.inverse is None:
             bands = _from_level(level) @ self.filters
-            power = self._meet_bands(level, bands * self._coverage, 12)
+            power = self.meet_bands(level, bands * self._coverage, 12)
         else:
-            guessed = self.meet_correction(level, self.inverse(level, hop / step))
+            guessed = self.corrected(level, self.inverse(level, hop / step))
+            guessed = self.meet_bands(level, guessed, 4)
             power = torch.where(level.amax(-1, keepdim=True) > 0, guessed, torch.zeros(()))
         return power[0].sqrt(), step
 
@@ -163,10 +167,10 @@ class SpectrogramCodec:
         following = level.roll(-1, 1)
         return torch.stack([torch.lerp(level, following, k / step) for k in range(step)], 2).flatten(1, 2)
 
-    def meet_correction(self, level: Tensor, correction: Tensor, iterations: int = 2) -> Tensor:
+    def corrected(self, level: Tensor, correction: Tensor) -> Tensor:
         """Bin powers (batch, frames, bins) from the levels and what a network adds to them, in dB."""
         decibels = (level - 1) * DYNAMIC_RANGE_DB @ self._interpolation + correction
-        return self._meet_bands(level, 10 ** (decibels.clamp(-140, 40) / 10), iterations)
+        return (decibels.clamp(-140, 40) * (math.log(10) / 10)).exp()
 
     def griffin_lim(self, magnitude: Tensor, angles: Tensor, hop: int, iterations: int) -> Tensor:
         """A complex STFT with the given magnitudes that some circular signal (nearly) has: all (..., frames, bins).
@@ -202,31 +206,20 @@ class SpectrogramCodec:
         signal = signal * (self.window.square().sum().sqrt() / weights.clamp_min(1e-3 * float(weights.max())))
         return signal.flatten(-2).roll(-(length // 2), -1)
 
-    def _meet_bands(self, level: Tensor, power: Tensor, iterations: int) -> Tensor:
+    def meet_bands(self, level: Tensor, power: Tensor, iterations: int) -> Tensor:
         """Bin powers (..., bins) corrected towards the given levels (..., bands).
 
         Richardson-Lucy updates (Richardson, 1972), which stay positive and come to reproduce every band. Bands at
         level 0 are only kept from being louder than that.
         """
-        bands, filters = _from_level(level), self.filters
+        bands, filters, shares = _from_level(level), self.filters, self.filters * self._coverage
+        unseen = (self._coverage == 0).float()
         faintest = 10 ** (-DYNAMIC_RANGE_DB / 10)
         for _ in range(iterations):
             reached = (power @ filters.T).clamp_min(1e-12)
             ratio = torch.where(level <= 0, (faintest / reached).clamp_max(1), bands / reached)
-            power = power * torch.where(
-                self._coverage > 0, (ratio @ filters) * self._coverage, torch.ones(())
-            )
+            power = power * (ratio @ shares + unseen)
         return power
-
-    def _starting_angles(
-        self, spectrogram: Spectrogram, magnitude: Tensor, hop: int, step: int
-    ) -> NDArray[np.float32]:
-        angles = hashed_angles(spectrogram.level, self.frames_per_sixteenth, step, magnitude.shape[1])
-        followed = round(_FOLLOWED_HZ * self.window_length / SAMPLE_RATE)
-        angles[:, :followed] = follow_partials(
-            magnitude[:, : followed + 1].numpy(), angles[:, :followed], hop, self.window_length
-        )
-        return angles
 
     def _spread(self, mono: Tensor, spectrogram: Spectrogram, step: int) -> tuple[Tensor, Tensor]:
         """Left and right STFTs from the mono one, by level difference and coherence.
@@ -248,8 +241,10 @@ class SpectrogramCodec:
         ratio = 10 ** (bins[..., 0] * (LEVEL_DIFFERENCE_DB / 10))
         left_gain, right_gain = (2 * ratio / (1 + ratio)).sqrt(), (2 / (1 + ratio)).sqrt()
         coherence = bins[..., 1].clamp(-1, 1)
-        turn = torch.complex(((1 + coherence) / 2).sqrt(), ((1 - coherence) / 2).sqrt() * self._decorrelator)
-        return left_gain * mono * turn, right_gain * mono * turn.conj()
+        ahead, aside = ((1 + coherence) / 2).sqrt(), ((1 - coherence) / 2).sqrt() * self._decorrelator
+        left = torch.complex(left_gain * ahead, left_gain * aside)
+        right = torch.complex(right_gain * ahead, -right_gain * aside)
+        return left * mono, right * mono
 
     @cached_property
     def _decorrelator(self) -> Tensor:

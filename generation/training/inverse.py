@@ -1,6 +1,6 @@
 """Training the network that the codec guesses magnitudes with, resumable at any moment.
 
-python -m generation.training.inverse CORPUS ... --out FOLDER [--minutes 84]
+python -m generation.training.inverse CORPUS ... --out FOLDER [--minutes 76]
 
 It needs no scores, only sounds: random stems of a corpus's loops, bent in every way that makes rendered music more
 like music that was recorded (played faster or slower, mixed, driven, filtered, with noise and band limits), cut to a
@@ -50,8 +50,8 @@ class InversePlan:
     batch: int = 6
     learning_rate: float = 2e-3
     warm_up_steps: int = 100
-    heard: float = 0.25
-    iterations: int = 6
+    heard: float = 0.15
+    iterations: int = 4
     ema: float = 0.999
     seed: int = 0
     checkpoint_minutes: float = 2.0
@@ -123,7 +123,9 @@ class _Run:
         example = source.example(codec, plan.batch)
         with torch.autocast("cpu", torch.bfloat16):
             correction = self.model(example.level, example.hop)
-        power = codec.meet_correction(example.level, correction.float())
+        power = codec.corrected(example.level, correction.float())
+        with torch.autocast("cpu", torch.bfloat16):
+            power = codec.meet_bands(example.level, power, 2)
         decibels, loss = _magnitude_loss(power, example.power)
         if done > 1 - plan.heard:
             angles = math.tau * torch.rand(power.shape)
@@ -131,7 +133,7 @@ class _Run:
             heard = codec.synthesise(spectrum, example.hop)
             loss = 0.3 * loss + _heard_loss(heard, example.audio)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
         self.steps += 1
@@ -227,10 +229,8 @@ class LoopSource:
         loop = chance.choice(self._loops)
         stems = [stem for stem in loop if chance.random() < 0.7] or [chance.choice(loop)]
         speed = math.exp(chance.uniform(-0.35, 0.35)) if chance.random() < 0.4 else 1.0
-        first, side = (
-            chance.randrange(len(loop[0])),
-            np.float32(chance.choice([(1, 0), (0, 1), (0.5, 0.5), (0.5, 0.5)])),
-        )
+        first = chance.randrange(len(loop[0]))
+        side = np.array(chance.choice([(1, 0), (0, 1), (0.5, 0.5), (0.5, 0.5)]), np.float32)
         place = np.arange(first, first + int(length * speed) + 2) % len(loop[0])
         sound = np.zeros(len(place), np.float32)
         for stem in stems:
@@ -240,16 +240,16 @@ class LoopSource:
         position = np.arange(length) * speed
         whole = position.astype(int)
         part = (position - whole).astype(np.float32)
-        return sound[whole] * (1 - part) + sound[whole + 1] * part
+        return np.asarray(sound[whole] * (1 - part) + sound[whole + 1] * part, np.float32)
 
     def _driven(self, sound: Signal) -> Signal:
         if self._chance.random() >= 0.25:
             return sound
         if self._chance.random() < 0.2:
-            return sound + np.abs(sound) * np.float32(self._chance.random())
+            return np.asarray(sound + np.abs(sound) * np.float32(self._chance.random()), np.float32)
         drive = 10 ** self._chance.uniform(-0.3, 1.3)
         loudness = float(np.sqrt(np.square(sound).mean())) + 1e-6
-        return np.tanh(sound * np.float32(drive / loudness)) * np.float32(loudness)
+        return np.asarray(np.tanh(sound * (drive / loudness)) * loudness, np.float32)
 
     def _with_noise(self, sound: Signal) -> Signal:
         """White to pink noise, steady or in pulses that die away."""
@@ -265,7 +265,7 @@ class LoopSource:
             since = (np.arange(length) + self._chance.randrange(period)) % period
             noise *= np.exp(-since / (SAMPLE_RATE * self._chance.uniform(0.01, 0.2)))
         loudness = np.sqrt(np.square(sound).mean())
-        return sound + (noise * (loudness * self._gain(-60, -6))).astype(np.float32)
+        return np.asarray(sound + noise * (loudness * self._gain(-60, -6)), np.float32)
 
     def _filtered(self, sound: Signal) -> Signal:
         """Another tone: bent within some dB per octave, and the upper limit of a lossy file or an old tape."""
@@ -284,7 +284,7 @@ class LoopSource:
             )
         if chance.random() < 0.1:
             response *= 1 / (1 + (chance.uniform(40, 1500) / (frequency + 1)) ** 2)
-        return np.fft.irfft(np.fft.rfft(sound) * response, length).astype(np.float32)
+        return np.asarray(np.fft.irfft(np.fft.rfft(sound) * response, length), np.float32)
 
     def _gain(self, low: float, high: float) -> np.float32:
         """An amplitude between two levels in dB."""
@@ -330,7 +330,8 @@ def _magnitudes(signal: Tensor, window: int) -> Tensor:
     around = torch.arange(samples + window) % samples
     frames = signal[:, around].unfold(1, window, window // 4) * torch.hann_window(window)
     spectrum = torch.fft.rfft(frames)
-    return (spectrum.real.square() + spectrum.imag.square() + 1e-16).sqrt()
+    magnitudes: Tensor = (spectrum.real.square() + spectrum.imag.square() + 1e-16).sqrt()
+    return magnitudes
 
 
 def main() -> None:
@@ -338,7 +339,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("corpora", type=Path, nargs="+", help="folders that riff corpus filled")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint, log and weights")
-    parser.add_argument("--minutes", type=float, default=84, help="of training, over all sessions")
+    parser.add_argument("--minutes", type=float, default=76, help="of training, over all sessions")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
