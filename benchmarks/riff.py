@@ -1,6 +1,6 @@
 """`python -m benchmarks.riff`: how long a warm riff takes on this machine, by phase, and how much memory.
 
-A riff is the prompt encoded, 16 guided steps, phase retrieval, loudness, and all files written as bytes (WAV, MP3,
+A riff is the prompt encoded, 8 steps, phase retrieval, loudness, and all files written as bytes (WAV, MP3,
 PNG, peaks). Quote the median; a wide range says that the machine was busy.
 """
 

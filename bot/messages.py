@@ -146,6 +146,7 @@ def _facts(request: RiffRequest, loops: Sequence[Loop]) -> list[tuple[str, str]]
     facts = [
         ("Seed" if len(loops) == 1 else "Seeds", seeds),
         ("Tempo", f"{request.bpm:g} bpm"),
+        *([] if request.metre == "4/4" else [("Metre", request.metre)]),
         ("Key", "free" if request.key is None else str(request.key)),
         ("Length", f"{_count(request.bars, 'bar')}, {request.seconds:.1f} s"),
     ]

@@ -128,7 +128,7 @@ class RiffRequest:
         """Check what a door was given and fill in what it was not.
 
         None and "" stand for "not given". A missing tempo is read from the prompt ("90 bpm", or its genre's) and so
-        is a missing metre ("waltz", "6/8"); a missing seed is drawn. Raises InvalidRequest with the field and a sentence.
+        is a missing metre ("waltz", "6/8"); a missing seed is drawn. Raises InvalidRequest with field and sentence.
         """
         text = _text("prompt", prompt, "The prompt")
         if not text:

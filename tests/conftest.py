@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import secrets
 import shutil
 import signal
 import socket
@@ -21,16 +20,16 @@ import pytest
 import pytest_asyncio
 import sqlalchemy as sa
 import uvicorn
-from psycopg import sql
 
 from market.api.app import create_app
 from market.db import Database, upgrade
 from market.settings import Settings
 from market.storage import Storage
+from tests import postgresql
+from tests.forked import ForkedProcess
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[1]
-POSTGRESQL = os.environ.get("RIFF_TEST_DATABASE_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
 
 # The developer's own settings are not the tests'.
 for name in [name for name in os.environ if name.startswith(("RIFF_", "DISCORD_", "STRIPE_"))]:
@@ -59,14 +58,21 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def postgresql_template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The name of a migrated PostgreSQL database, to be copied; skips where no server answers."""
-    name = f"riff_test_{secrets.token_hex(4)}"
+    name = postgresql.fresh_name()
     try:
-        _on_server("CREATE DATABASE {}", name)
+        postgresql.on_server("CREATE DATABASE {}", name)
     except psycopg.OperationalError as error:
-        pytest.skip(f"no PostgreSQL at {POSTGRESQL}: {str(error).splitlines()[0]}")
-    upgrade(settings_in(tmp_path_factory.mktemp("template"), database_url=database_address(name)))
+        pytest.skip(f"no PostgreSQL at {postgresql.SERVER}: {str(error).splitlines()[0]}")
+    upgrade(settings_in(tmp_path_factory.mktemp("template"), database_url=postgresql.address(name)))
     yield name
-    _on_server("DROP DATABASE {} WITH (FORCE)", name)
+    postgresql.drop(name)
+
+
+@pytest.fixture(scope="session")
+def postgresql_databases(postgresql_template: str) -> Iterator[postgresql.Databases]:
+    databases = postgresql.Databases(postgresql_template)
+    yield databases
+    databases.close()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -79,10 +85,9 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Setting
         shutil.copy(template, folder / "riff.db")
         yield settings_in(folder)
         return
-    name = f"riff_test_{secrets.token_hex(4)}"
-    _on_server("CREATE DATABASE {} TEMPLATE {}", name, request.getfixturevalue("postgresql_template"))
-    yield settings_in(folder, database_url=database_address(name))
-    _on_server("DROP DATABASE {} WITH (FORCE)", name)
+    databases: postgresql.Databases = request.getfixturevalue("postgresql_databases")
+    with databases.one() as name:
+        yield settings_in(folder, database_url=postgresql.address(name))
 
 
 @pytest_asyncio.fixture
@@ -109,7 +114,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class WorkerProcess:
     """A `python -m market.studio.worker`; `log` is what it writes to stderr."""
 
-    process: "subprocess.Popen[bytes]"
+    process: "subprocess.Popen[bytes] | ForkedProcess"
     log: Path
 
     def ready(self, within: float = 240.0) -> "WorkerProcess":
@@ -150,14 +155,16 @@ class _Workers:
     def __call__(self, *, before: tuple[str, ...] = (), **settings: object) -> WorkerProcess:
         """Start one; `before` is a command that starts it, keyword arguments replace settings."""
         chosen = self.settings.model_copy(update={"model": self.model, **settings})
+        environment = os.environ | environment_of(chosen)
         log = self.folder / f"worker-{len(self.started)}.log"
-        with log.open("wb") as stderr:
-            process = subprocess.Popen(
-                [*before, sys.executable, "-m", "market.studio.worker"],
-                cwd=ROOT,
-                env=os.environ | environment_of(chosen),
-                stderr=stderr,
-            )
+        log.touch()
+        process: subprocess.Popen[bytes] | ForkedProcess
+        if before:
+            with log.open("wb") as stderr:
+                command = [*before, sys.executable, "-m", "market.studio.worker"]
+                process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=stderr)
+        else:
+            process = ForkedProcess("market.studio.worker", environment=environment, folder=ROOT, stderr=log)
         self.started.append(WorkerProcess(process, log))
         return self.started[-1]
 
@@ -214,13 +221,3 @@ async def until(look: Callable[[], Awaitable[T]], good: Callable[[T], object], w
         while not good(seen := await look()):  # noqa: ASYNC110
             await asyncio.sleep(0.03)
         return seen
-
-
-def database_address(name: str) -> str:
-    """The URL of a database on the PostgreSQL server."""
-    return sa.make_url(POSTGRESQL).set(database=name).render_as_string(hide_password=False)
-
-
-def _on_server(statement: str, *names: str) -> None:
-    with psycopg.connect(POSTGRESQL, autocommit=True, connect_timeout=3) as connection:
-        connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot import orders
-from generation.request import BARS, BPM, MAX_PROMPT_LENGTH, MAX_SEED, TAKES, TONICS, RiffRequest
+from generation.request import BARS, BPM, MAX_PROMPT_LENGTH, MAX_SEED, METRES, TAKES, TONICS, RiffRequest
 from market.studio import service as studio
 
 if TYPE_CHECKING:
@@ -25,19 +25,22 @@ class RiffCommands(commands.Cog):
     @app_commands.allowed_installs(guilds=True, users=True)
     @app_commands.describe(
         prompt="What you want to hear: church bells into electronic beats",
-        bars="How long, in bars of four beats (4 unless you say)",
+        bars="How long, in bars (4 unless you say)",
         bpm="The tempo (read from the prompt unless you say)",
+        metre="The metre (read from the prompt unless you say)",
         key="The key: Am, F#, Bb minor …",
         seed="The same seed and words give the same loop again",
         negative="What you do not want to hear",
         takes="How many takes to choose from (1 unless you say)",
     )
+    @app_commands.choices(metre=[app_commands.Choice(name=metre, value=metre) for metre in METRES])
     async def riff(
         self,
         interaction: discord.Interaction["RiffBot"],
         prompt: app_commands.Range[str, 1, MAX_PROMPT_LENGTH],
         bars: app_commands.Range[int, *BARS] | None = None,
         bpm: app_commands.Range[float, *BPM] | None = None,
+        metre: str | None = None,
         key: str | None = None,
         seed: app_commands.Range[int, 0, MAX_SEED] | None = None,
         negative: app_commands.Range[str, 1, MAX_PROMPT_LENGTH] | None = None,
@@ -48,6 +51,7 @@ class RiffCommands(commands.Cog):
             prompt=prompt,
             bars=bars,
             bpm=bpm,
+            metre=metre,
             key=key,
             seed=studio.seed_of(orders.idempotency_key(interaction)) if seed is None else seed,
             negative_prompt=negative,

@@ -25,6 +25,7 @@ class Loop(Base):
     bpm: Mapped[float] = mapped_column(sa.Double)
     key: Mapped[str | None]
     bars: Mapped[int]
+    metre: Mapped[str] = mapped_column(sa.String(8), server_default="4/4")
     seed: Mapped[int] = mapped_column(sa.BigInteger)
     seconds: Mapped[float] = mapped_column(sa.Double)
     samples: Mapped[int]

@@ -28,6 +28,7 @@ class LoopOut(BaseModel):
     bpm: float
     key: str | None
     bars: int
+    metre: str
     seed: int
     seconds: float
     samples: int = Field(description="Length in samples at 44.1 kHz")
@@ -48,6 +49,7 @@ class LoopOut(BaseModel):
             bpm=loop.bpm,
             key=loop.key,
             bars=loop.bars,
+            metre=loop.metre,
             seed=loop.seed,
             seconds=loop.seconds,
             samples=loop.samples,

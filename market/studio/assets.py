@@ -63,6 +63,7 @@ def loop_of(riff_id: str, record: dict[str, Any], created_at: datetime) -> Loop:
         bpm=request.bpm,
         key=None if request.key is None else str(request.key),
         bars=request.bars,
+        metre=request.metre,
         seed=request.seed,
         seconds=request.seconds,
         samples=recipe["samples"],

@@ -12,6 +12,7 @@ from generation.request import (
     GUIDANCE_SCALE,
     MAX_PROMPT_LENGTH,
     MAX_SEED,
+    METRES,
     STEPS,
     TAKES,
     RiffRequest,
@@ -40,11 +41,16 @@ class RiffIn(BaseModel):
     prompt: SkipValidation[str] = Field(
         min_length=1, max_length=MAX_PROMPT_LENGTH, examples=["church bells into electronic beats"]
     )
-    bars: SkipValidation[int | None] = _whole(BARS, "Length in bars of four beats; 4 by default")
+    bars: SkipValidation[int | None] = _whole(BARS, "Length in bars; 4 by default")
     bpm: SkipValidation[float | None] = Field(
         None,
         json_schema_extra={"type": "number", "minimum": BPM[0], "maximum": BPM[1]},
-        description="Beats per minute; by default what the prompt or its genre says, or 120",
+        description="Quarter notes per minute; by default what the prompt or its genre says, or 120",
+    )
+    metre: SkipValidation[str | None] = Field(
+        None,
+        json_schema_extra={"type": "string", "enum": list(METRES)},
+        description="Beats in a bar; by default what the prompt says (waltz, 6/8), or 4/4",
     )
     key: SkipValidation[str | None] = Field(None, examples=["Am"], description="A key like Am, F#, Bb minor")
     seed: SkipValidation[int | None] = _whole(
@@ -99,7 +105,7 @@ class RiffPlaced(BaseModel):
             status=order.status,
             position=place.position,
             eta_seconds=place.eta_seconds,
-            request=order.request,
+            request=_today(order),
             links=RiffLinks.of(order.id),
         )
 
@@ -130,7 +136,7 @@ class RiffOut(BaseModel):
                 "position": place.position,
                 "eta_seconds": place.eta_seconds,
                 "error": order.error,
-                "request": order.request,
+                "request": _today(order),
                 "preview": preview_link(newest),
                 "created_at": order.created_at,
                 "loops": [LoopOut.of(loop) for loop in order.loops],
@@ -152,3 +158,8 @@ def request_of(wish: RiffIn, seed: int | None) -> RiffRequest:
     """The request that a body asks for, with `seed` where it names none. Raises InvalidRequest."""
     given = dict(wish)
     return RiffRequest.parse(**{**given, "seed": seed if given["seed"] in (None, "") else given["seed"]})
+
+
+def _today(order: RiffOrder) -> dict[str, Any]:
+    """What was asked for, with all that a request has today; an older version may have recorded less."""
+    return RiffRequest.from_dict(order.request).to_dict()

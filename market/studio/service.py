@@ -159,7 +159,7 @@ async def fail(session: AsyncSession, riff_id: str, sentence: str) -> None:
 
 
 def _same(known: RiffOrder, request: RiffRequest) -> RiffOrder:
-    if known.request != request.to_dict():
+    if RiffRequest.from_dict(known.request) != request:
         raise KeyReused
     return known
 

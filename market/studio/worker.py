@@ -90,7 +90,8 @@ async def _work(settings: Settings, executor_id: str) -> None:
 
 async def _end(task: asyncio.Task[None]) -> None:
     task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
+    # The job engine puts its own threads under asyncio.to_thread: they may have ended before the task.
+    with contextlib.suppress(asyncio.CancelledError, RuntimeError):
         await task
 
 

@@ -16,7 +16,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from generation.errors import InvalidRequest, RiffError
-from generation.request import TONICS, RiffRequest
+from generation.request import METRES, TONICS, RiffRequest
 from market.api.session import Reading, Writing
 from market.api.visitor import Visitor
 from market.catalog import service as catalog
@@ -31,7 +31,7 @@ SHELF = 24
 
 # What the form holds before anything is typed; the names are RiffRequest.parse's.
 BLANK = {
-    "prompt": "", "bars": "4", "bpm": "", "key": "", "seed": "",
+    "prompt": "", "bars": "4", "metre": "", "bpm": "", "key": "", "seed": "",
     "negative_prompt": "", "takes": "1", "steps": "", "guidance_scale": "",
 }  # fmt: skip
 ADVANCED = ("negative_prompt", "takes", "steps", "guidance_scale")
@@ -183,6 +183,7 @@ async def _studio(
         "values": values,
         "errors": errors,
         "advanced_open": any(values[field] != BLANK[field] or field in errors for field in ADVANCED),
+        "metres": list(METRES),
         "tonics": TONICS,
         "examples": EXAMPLES,
         "dice": f"{random.choice(MOODS)} {random.choice(SOUNDS)}, {random.choice(STYLES)}",

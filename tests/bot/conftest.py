@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from tests.bot.processes import BotProcess, StartBot
 from tests.conftest import ROOT, StartWorker, environment_of
 from tests.fakes.discord import FakeDiscord, Specification
 from tests.fakes.discord.server import PATIENCE
+from tests.forked import ForkedProcess
 
 
 @pytest.fixture
@@ -32,16 +32,20 @@ async def start_bot(settings: Settings, fake: FakeDiscord, tmp_path: Path) -> As
 
     async def start(*, online: bool = True, **environment: str) -> BotProcess:
         log = tmp_path / f"bot-{len(started)}.log"
-        with log.open("wb") as stderr:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "tests.fakes.discord.client",
-                fake.url,
-                cwd=ROOT,
-                env={**os.environ, **environment_of(settings), "DISCORD_TOKEN": fake.token, **environment},
-                stderr=stderr,
-            )
+        log.touch()
+        process = await asyncio.to_thread(
+            ForkedProcess,
+            "tests.fakes.discord.client",
+            fake.url,
+            environment={
+                **os.environ,
+                **environment_of(settings),
+                "DISCORD_TOKEN": fake.token,
+                **environment,
+            },
+            folder=ROOT,
+            stderr=log,
+        )
         started.append(BotProcess(process, log))
         if online:
             await fake.ready()
@@ -49,8 +53,7 @@ async def start_bot(settings: Settings, fake: FakeDiscord, tmp_path: Path) -> As
 
     yield start
     for bot in started:
-        if bot.process.returncode is None:
-            await bot.kill()
+        await bot.kill()
 
 
 @pytest.fixture

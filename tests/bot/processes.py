@@ -1,6 +1,7 @@
 """The bot as the process that it is in use, and what its tests look at and wait for."""
 
 import asyncio
+import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,24 +16,29 @@ from market.studio import service as studio
 from market.studio.models import OPEN, RiffOrder
 from tests.fakes.discord import FakeDiscord, Interaction, Message
 from tests.fakes.discord.server import PATIENCE
+from tests.forked import ForkedProcess
 
 
 @dataclass
 class BotProcess:
     """A running `python -m bot.client`, pointed at the fake; `log` is what it wrote to stderr."""
 
-    process: asyncio.subprocess.Process
+    process: ForkedProcess
     log: Path
 
     async def kill(self) -> None:
         """kill -9: no chance to finish anything."""
         self.process.kill()
-        await self.process.wait()
+        await self.ended()
 
     async def stop(self) -> int:
         """SIGTERM; the exit code."""
-        self.process.terminate()
-        return await asyncio.wait_for(self.process.wait(), PATIENCE)
+        self.process.send_signal(signal.SIGTERM)
+        return await self.ended()
+
+    async def ended(self) -> int:
+        """The exit code, once it has ended."""
+        return await asyncio.to_thread(self.process.wait, PATIENCE)
 
 
 StartBot = Callable[..., Awaitable[BotProcess]]

@@ -1,20 +1,17 @@
 """The bot's process: how it starts, stops, and says what it lacks."""
 
-import asyncio
-
 import pytest
 
 from market.settings import Settings
 from tests.bot.processes import BotProcess, StartBot, sqlite_only
 from tests.fakes.discord import FakeDiscord
-from tests.fakes.discord.server import PATIENCE
 
 pytestmark = sqlite_only
 
 
 async def ended(bot: BotProcess) -> tuple[int, str]:
     """Exit code and the last line of a process that ends by itself."""
-    code = await asyncio.wait_for(bot.process.wait(), PATIENCE)
+    code = await bot.ended()
     return code, bot.log.read_text().splitlines()[-1]
 
 

@@ -26,7 +26,7 @@ async def test_words_become_loops_that_can_be_played(
 ) -> None:
     await start_bot()
     interaction = await fake.slash(
-        "riff", prompt="church *bells*", bars=1, bpm=120, key="a minor", seed=7, takes=2
+        "riff", prompt="church *bells*", bars=1, bpm=120, metre="3/4", key="a minor", seed=7, takes=2
     )
     await fake.answered(interaction)
     assert interaction.response == {"type": 5}
@@ -34,7 +34,9 @@ async def test_words_become_loops_that_can_be_played(
     assert interaction.answered_after < ANSWER_WITHIN
 
     message = await arrived(fake, interaction)
-    request = RiffRequest.parse(prompt="church *bells*", bars=1, bpm=120, key="Am", seed=7, takes=2)
+    request = RiffRequest.parse(
+        prompt="church *bells*", bars=1, bpm=120, metre="3/4", key="Am", seed=7, takes=2
+    )
     names = [f"{request.take(index).name}.mp3" for index in range(2)]
     assert list(message.files) == [*names, "spectrogram.png"]
     for name in names:
@@ -48,8 +50,9 @@ async def test_words_become_loops_that_can_be_played(
     assert fields(message) | {"Made in": ""} == {
         "Seeds": "`7`, `8`",
         "Tempo": "120 bpm",
+        "Metre": "3/4",
         "Key": "Am",
-        "Length": "1 bar, 2.0 s",
+        "Length": "1 bar, 1.5 s",
         "Made in": "",
     }
     assert "free" in embed["footer"]["text"]
@@ -101,6 +104,7 @@ async def test_again_and_vary_work_after_a_restart_and_for_anyone(
     third = await arrived(fake, await fake.press(first, vary, user=bob))
     assert len({first.id, second.id, third.id}) == 3
     assert first.custom_ids == [again, vary]
+    assert "Metre" not in fields(first)
 
     made, fresh, near = [RiffRequest.from_dict(order.request) for order in await orders(database)]
     assert (fresh.prompt, fresh.bars, fresh.bpm, fresh.variation) == (made.prompt, made.bars, made.bpm, 0.0)
@@ -187,12 +191,13 @@ async def test_the_command_is_declared_with_its_ranges_for_servers_and_users(
     [command] = fake.commands
     assert (command["name"], command["contexts"], command["integration_types"]) == ("riff", [0, 1, 2], [0, 1])
     declared = {option["name"]: option for option in command["options"]}
-    assert list(declared) == ["prompt", "bars", "bpm", "key", "seed", "negative", "takes"]
+    assert list(declared) == ["prompt", "bars", "bpm", "metre", "key", "seed", "negative", "takes"]
     assert [name for name, option in declared.items() if option["required"]] == ["prompt"]
     assert (declared["prompt"]["min_length"], declared["prompt"]["max_length"]) == (1, 300)
     ranges = {name: (o["min_value"], o["max_value"]) for name, o in declared.items() if "min_value" in o}
     assert ranges == {"bars": (1, 16), "bpm": (40, 240), "seed": (0, 2**32 - 1), "takes": (1, 4)}
     assert declared["key"]["autocomplete"]
+    assert [choice["value"] for choice in declared["metre"]["choices"]] == ["4/4", "3/4", "6/8"]
 
 
 async def test_an_interaction_that_comes_twice_is_one_order(

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import soundfile
 
+from tests.forked import ForkedProcess
+
 
 def riff(
     *arguments: str, folder: Path, limit: int | None = None, **environment: str
@@ -36,6 +38,21 @@ def riff(
     )
 
 
+def loaded(*arguments: str, folder: Path, model: Path) -> subprocess.CompletedProcess[str]:
+    """The same, from an interpreter that has imported torch already."""
+    out, err = folder.parent / f"{folder.name}.out", folder.parent / f"{folder.name}.err"
+    process = ForkedProcess(
+        "cli.main",
+        *arguments,
+        environment={**os.environ, "RIFF_MODEL": str(model)},
+        folder=folder,
+        stdout=out,
+        stderr=err,
+    )
+    code = process.wait(300)
+    return subprocess.CompletedProcess(arguments, code, out.read_text(), err.read_text())
+
+
 def test_make_writes_three_files_and_prints_their_paths(tiny_model: Path, tmp_path: Path) -> None:
     arguments = ("make", "church bells", "--bars", "2", "--bpm", "100", "--seed", "3")
     first = riff(*arguments, folder=tmp_path, RIFF_MODEL=str(tiny_model))
@@ -48,22 +65,23 @@ def test_make_writes_three_files_and_prints_their_paths(tiny_model: Path, tmp_pa
     assert soundfile.info(tmp_path / paths[0]).channels == 2
 
     held = {path: (tmp_path / path).read_bytes() for path in paths}
-    riff(*arguments, folder=tmp_path, RIFF_MODEL=str(tiny_model))
+    loaded(*arguments, folder=tmp_path, model=tiny_model)
     assert {path: (tmp_path / path).read_bytes() for path in paths} == held
 
-    verified = riff("verify", str(paths[0]), folder=tmp_path, RIFF_MODEL=str(tiny_model))
+    verified = loaded("verify", str(paths[0]), folder=tmp_path, model=tiny_model)
     assert verified.returncode == 0
     assert "is what its recipe makes" in verified.stdout
 
 
 def test_json_is_one_object(tiny_model: Path, tmp_path: Path) -> None:
-    made = riff(
-        "make", "lofi piano", "--key", "Am", "--bars", "1", "--takes", "2", "--out", "made", "--json",
-        folder=tmp_path, RIFF_MODEL=str(tiny_model),
+    made = loaded(
+        "make", "lofi piano", "--key", "Am", "--bars", "1", "--metre", "3/4", "--takes", "2", "--out", "made", "--json",
+        folder=tmp_path, model=tiny_model,
     )  # fmt: skip
     record = json.loads(made.stdout)
     assert (record["bpm"], record["key"], record["bars"]) == (78, "Am", 1)
     assert len(record["paths"]) == 6
+    assert soundfile.info(tmp_path / record["paths"][0]).frames == round(3 * 60 * 44_100 / 78)
     assert all((tmp_path / path).is_file() for path in record["paths"])
     assert [take["seed"] for take in record["takes"]] == [record["seed"], record["seed"] + 1]
     assert set(record["timings"]) == {"loading", "denoising", "decoding", "writing", "all"}
@@ -77,6 +95,10 @@ def test_json_is_one_object(tiny_model: Path, tmp_path: Path) -> None:
         (("make", "a\tb"), "The prompt contains control characters: use plain text on one line.\n"),
         (("make", "bells", "--bars", "17"), "bars has to be from 1 to 16, not “17”.\n"),
         (("make", "bells", "--bpm", "30"), "bpm has to be from 40 to 240, not “30”.\n"),
+        (
+            ("make", "bells", "--metre", "5/4"),
+            "“5/4” is not a metre that can be played: choose 4/4, 3/4 or 6/8.\n",
+        ),
         (("make", "bells", "--key", "H"), "“H” is not a key: write it like Am, F#, Bb minor or C major.\n"),
         (("make", "bells", "--out", "file/sub"), "The folder file/sub cannot be used: Not a directory.\n"),
         (("verify", "file"), "file holds no recipe of ours: give a WAV or JSON file that riff make wrote.\n"),
@@ -96,7 +118,7 @@ def test_wrong_usage_has_status_2(tmp_path: Path) -> None:
 
 
 def test_missing_weights_are_one_sentence(tmp_path: Path) -> None:
-    refused = riff("make", "bells", folder=tmp_path, RIFF_MODEL=str(tmp_path / "none"))
+    refused = loaded("make", "bells", folder=tmp_path, model=tmp_path / "none")
     assert refused.returncode == 1
     assert refused.stderr.startswith("The model's weights are missing")
     assert refused.stderr.count("\n") == 1
@@ -121,11 +143,11 @@ def test_a_full_disk_leaves_nothing(tiny_model: Path, tmp_path: Path) -> None:
 
 
 def test_a_changed_loop_is_found_out(tiny_model: Path, tmp_path: Path) -> None:
-    made = riff("make", "bells", "--bars", "1", "--json", folder=tmp_path, RIFF_MODEL=str(tiny_model))
+    made = loaded("make", "bells", "--bars", "1", "--json", folder=tmp_path, model=tiny_model)
     path = tmp_path / json.loads(made.stdout)["paths"][0]
     content = bytearray(path.read_bytes())
     content[1000] ^= 1
     path.write_bytes(content)
-    refused = riff("verify", str(path), folder=tmp_path, RIFF_MODEL=str(tiny_model))
+    refused = loaded("verify", str(path), folder=tmp_path, model=tiny_model)
     assert refused.returncode == 1
     assert "was changed after it was made" in refused.stderr

@@ -46,10 +46,31 @@ def test_each_part_of_a_request_is_heard(engine: Engine) -> None:
         {"guidance_scale": 1},
         {"steps": 5},
         {"variation_seed": 9, "variation": 0.3},
+        {"morph_to": "rain", "morph": 0.5},
+        {"metre": "3/4"},
+        {"metre": "6/8"},
     ]
     digests = {engine.render(request(**change)).takes[0].recipe["sha256"] for change in others}
     assert len(digests | {plain}) == len(others) + 1
-    assert engine.render(request(variation_seed=9)).takes[0].recipe["sha256"] == plain
+    for nothing in ({"variation_seed": 9}, {"morph_to": "rain"}, {"strength": 0.5}):
+        assert engine.render(request(**nothing)).takes[0].recipe["sha256"] == plain
+
+
+def test_the_end_of_a_morph_is_the_other_prompt(engine: Engine) -> None:
+    other = engine.render(request(prompt="rain")).takes[0]
+    morphed = engine.render(request(morph_to="rain", morph=1)).takes[0]
+    assert np.abs(morphed.audio - other.audio).max() < 1e-3
+
+
+def test_a_remix_keeps_more_of_its_source_the_weaker_it_is(engine: Engine) -> None:
+    source = engine.render(request(seed=8)).takes[0]
+
+    def distance(strength: float) -> float:
+        take = engine.render(request(strength=strength), source=source.audio).takes[0]
+        assert take.recipe["source"] == source.recipe["sha256"]
+        return float(np.abs(take.image.astype(np.float64) - source.image).mean())
+
+    assert distance(0.05) < distance(1.0)
 
 
 def test_a_variation_is_nearer_than_another_seed(engine: Engine) -> None:
@@ -137,3 +158,10 @@ def test_another_codec_is_noticed(own_model: Path) -> None:
     (own_model / "riff.json").write_text(json.dumps({**record, "codec": "mel512"}))
     with pytest.raises(ModelUnavailable, match="another codec"):
         Engine.load(own_model)
+
+
+@pytest.mark.parametrize(("metre", "sixteenths"), [("3/4", 24), ("6/8", 24), ("4/4", 32)])
+def test_a_metre_is_a_number_of_sixteenths(engine: Engine, metre: str, sixteenths: int) -> None:
+    take = engine.render(request(bars=2, metre=metre)).takes[0]
+    assert len(take.audio) == sixteenths * 15 * 44_100 // 120
+    assert take.image.shape == (sixteenths * 8, 160)

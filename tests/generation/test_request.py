@@ -3,12 +3,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generation.errors import InvalidRequest
-from generation.request import BARS, BPM, MAX_SEED, SAMPLE_RATE, TONICS, Key, RiffRequest
+from generation.request import BARS, BPM, MAX_SEED, METRES, SAMPLE_RATE, TONICS, Key, RiffRequest
 
 
 def test_what_is_not_given_is_filled_in() -> None:
     request = RiffRequest.parse(prompt="  church   bells ", seed="7")
-    assert request == RiffRequest(prompt="church bells", seed=7, bars=4, bpm=120.0, key=None, takes=1)
+    assert request == RiffRequest(
+        prompt="church bells",
+        seed=7,
+        bars=4,
+        bpm=120.0,
+        metre="4/4",
+        key=None,
+        takes=1,
+        steps=8,
+        strength=1.0,
+    )
 
 
 @pytest.mark.parametrize(
@@ -25,6 +35,27 @@ def test_what_is_not_given_is_filled_in() -> None:
 def test_tempo_is_read_from_the_prompt(prompt: str, bpm: float) -> None:
     assert RiffRequest.parse(prompt=prompt).bpm == bpm
     assert RiffRequest.parse(prompt=prompt, bpm="99.5").bpm == 99.5
+
+
+@pytest.mark.parametrize(
+    ("prompt", "metre"),
+    [
+        ("a slow waltz", "3/4"),
+        ("Mazurka for piano", "3/4"),
+        ("strings in 3/4", "3/4"),
+        ("irish JIG", "6/8"),
+        ("a sea shanty", "6/8"),
+        ("ballad in 6/8", "6/8"),
+        ("a waltz in 4/4", "4/4"),
+        ("jigsaw blues", "4/4"),
+        ("13/4 nonsense", "4/4"),
+        ("a piano", "4/4"),
+    ],
+)
+def test_the_metre_is_read_from_the_prompt(prompt: str, metre: str) -> None:
+    assert RiffRequest.parse(prompt=prompt).metre == metre
+    assert RiffRequest.parse(prompt=prompt, metre="").metre == metre
+    assert RiffRequest.parse(prompt=prompt, metre=" 6 / 8 ").metre == "6/8"
 
 
 @pytest.mark.parametrize(
@@ -49,6 +80,8 @@ def test_tempo_is_read_from_the_prompt(prompt: str, bpm: float) -> None:
         ("bpm", 241, "bpm has to be from 40 to 240, not “241”."),
         ("bpm", "nan", "bpm has to be from 40 to 240, not “nan”."),
         ("bpm", "inf", "bpm has to be from 40 to 240, not “inf”."),
+        ("metre", "5/4", "“5/4” is not a metre that can be played: choose 4/4, 3/4 or 6/8."),
+        ("metre", 3, "“3” is not a metre that can be played: choose 4/4, 3/4 or 6/8."),
         ("key", "H", "“H” is not a key: write it like Am, F#, Bb minor or C major."),
         ("key", "A" * 500, f"“{'A' * 40}…” is not a key: write it like Am, F#, Bb minor or C major."),
         ("seed", -1, "seed has to be from 0 to 4294967295, not “-1”."),
@@ -58,6 +91,9 @@ def test_tempo_is_read_from_the_prompt(prompt: str, bpm: float) -> None:
         ("steps", 0, "steps has to be from 1 to 100, not “0”."),
         ("guidance_scale", 0.5, "guidance scale has to be from 1 to 15, not “0.5”."),
         ("variation", 1.1, "variation has to be from 0 to 1, not “1.1”."),
+        ("morph_to", "\t", "The prompt to morph to contains control characters: use plain text on one line."),
+        ("morph", -0.1, "morph has to be from 0 to 1, not “-0.1”."),
+        ("strength", 0, "strength has to be from 0.05 to 1, not “0”."),
     ],
 )  # fmt: skip
 def test_bad_input_is_refused_in_a_sentence(field: str, value: object, sentence: str) -> None:
@@ -91,11 +127,24 @@ def test_a_written_key_reads_back(tonic: int, minor: bool) -> None:
     assert str(key).removesuffix("m") in TONICS
 
 
-@given(st.integers(*BARS), st.floats(*BPM), st.integers(0, MAX_SEED))
-def test_a_loop_has_exactly_its_bars(bars: int, bpm: float, seed: int) -> None:
-    request = RiffRequest.parse(prompt="x", bars=bars, bpm=bpm, seed=seed)
-    assert abs(request.samples - bars * 4 * 60 / bpm * SAMPLE_RATE) <= 0.5
+@given(st.integers(*BARS), st.floats(*BPM), st.sampled_from(list(METRES)), st.integers(0, MAX_SEED))
+def test_a_loop_has_exactly_its_bars(bars: int, bpm: float, metre: str, seed: int) -> None:
+    """A bar of 3/4 and one of 6/8 are three quarter notes long."""
+    request = RiffRequest.parse(prompt="x", bars=bars, bpm=bpm, metre=metre, seed=seed)
+    quarters = bars * (4 if metre == "4/4" else 3)
+    assert request.sixteenths == quarters * 4
+    assert abs(request.samples - quarters * 60 / bpm * SAMPLE_RATE) <= 0.5
     assert RiffRequest.from_dict(request.to_dict()) == request
+
+
+def test_a_record_from_before_metres_is_in_four() -> None:
+    request = RiffRequest.parse(prompt="a waltz", seed=1, metre="4/4", steps=16)
+    old = {
+        field: value
+        for field, value in request.to_dict().items()
+        if field not in ("metre", "morph_to", "morph", "strength")
+    }
+    assert RiffRequest.from_dict(old) == request
 
 
 def test_takes_are_requests_of_their_own() -> None:
@@ -105,9 +154,10 @@ def test_takes_are_requests_of_their_own() -> None:
 
 
 def test_again_and_vary_keep_the_wish() -> None:
-    request = RiffRequest.parse(prompt="x", seed=1, key="Am", bars=2)
+    request = RiffRequest.parse(prompt="x", seed=1, key="Am", bars=2, metre="3/4")
     again, varied = request.again(), request.vary()
     assert (again.prompt, again.bars, again.key, again.variation) == ("x", 2, request.key, 0.0)
+    assert again.metre == varied.metre == "3/4"
     assert again.seed != request.seed
     assert (varied.seed, varied.variation) == (1, 0.35)
     assert varied.variation_seed is not None

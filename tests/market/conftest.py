@@ -43,6 +43,7 @@ def loop(riff_id: str, take: int) -> Loop:
         bpm=120.0,
         key=None,
         bars=4,
+        metre="4/4",
         seed=3 + take,
         seconds=8.0,
         samples=352_800,

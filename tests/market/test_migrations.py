@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ from alembic import command
 
 from market.db import Base, alembic_config, blocking_engine, require_current, upgrade
 from market.errors import DatabaseOutdated, DatabaseUnreachable
+from market.models import Loop
 from market.settings import Settings
-from tests.conftest import ROOT, database_address, environment_of, settings_in
+from tests import postgresql
+from tests.conftest import ROOT, environment_of, settings_in
 
 
 def tables(settings: Settings) -> set[str]:
@@ -39,6 +42,23 @@ def test_down_and_up_again(settings: Settings) -> None:
     require_current(settings)
 
 
+def test_loops_from_before_metres_are_in_four(settings: Settings) -> None:
+    command.downgrade(alembic_config(settings), "0002")
+    engine = blocking_engine(settings)
+    try:
+        with engine.begin() as connection:
+            old = sa.MetaData()
+            old.reflect(connection, only=["riff", "loop"])
+            riff, loop = old.tables["riff"], old.tables["loop"]
+            connection.execute(_filled(riff, id="a"))
+            connection.execute(_filled(loop, id="a-0", riff_id="a"))
+        upgrade(settings)
+        with engine.connect() as connection:
+            assert connection.execute(sa.select(Loop.id, Loop.metre)).all() == [("a-0", "4/4")]
+    finally:
+        engine.dispose()
+
+
 def test_processes_that_upgrade_at_once_take_turns(settings: Settings) -> None:
     command.downgrade(alembic_config(settings), "base")
     with ThreadPoolExecutor() as pool:
@@ -60,7 +80,7 @@ def test_sqlite_is_set_up_as_it_should_be(sqlite_template: Path) -> None:
 
 def test_postgresql_is_set_up_as_it_should_be(postgresql_template: str, tmp_path: Path) -> None:
     """A stopped process lets go of its locks; `options` of the address stay in force."""
-    address = database_address(postgresql_template)
+    address = postgresql.address(postgresql_template)
     for url, search_path in [
         (address, '"$user", public'),
         (f"{address}?options=-csearch_path%3Dnone", "none"),
@@ -81,6 +101,13 @@ def test_a_database_that_is_not_there(tmp_path: Path) -> None:
         with pytest.raises(DatabaseUnreachable, match="cannot be reached") as refusal:
             attempt(nowhere)
         assert "secret" not in str(refusal.value)
+
+
+def _filled(table: sa.Table, **values: object) -> sa.Insert:
+    """A row in which every column that must not be empty has something."""
+    blanks = {str: "x", int: 1, float: 1.0, object: {}, datetime: datetime.now(UTC)}
+    needed = {column.name: blanks[column.type.python_type] for column in table.c if not column.nullable}
+    return table.insert().values(needed | values)
 
 
 def _upgrade_elsewhere(settings: Settings) -> str:

@@ -50,7 +50,27 @@ async def test_a_riff_is_ordered(http: httpx.AsyncClient, database: Database) ->
 
 async def test_only_the_prompt_is_needed(http: httpx.AsyncClient) -> None:
     request = (await http.post("/v1/riffs", json={"prompt": "a lofi beat"})).json()["request"]
-    assert (request["bars"], request["bpm"], request["takes"]) == (4, 78.0, 1)
+    assert (request["bars"], request["bpm"], request["metre"], request["takes"]) == (4, 78.0, "4/4", 1)
+
+
+async def test_the_metre_is_what_is_given_or_what_the_prompt_says(http: httpx.AsyncClient) -> None:
+    for given, metre in (({}, "3/4"), ({"metre": None}, "3/4"), ({"metre": "6/8"}, "6/8")):
+        placed = (await http.post("/v1/riffs", json={"prompt": "a slow waltz", **given})).json()
+        assert placed["request"]["metre"] == metre
+
+
+async def test_a_riff_from_before_metres_is_in_four(http: httpx.AsyncClient, database: Database) -> None:
+    wanted = wish("a slow waltz", metre="4/4", steps=16)
+    riff_id = await order(database, wanted)
+    later = ("metre", "morph_to", "morph", "strength")
+    async with database.write() as session:
+        riff = await studio.get(session, riff_id)
+        riff.request = {field: value for field, value in riff.request.items() if field not in later}
+    assert (await http.get(f"/v1/riffs/{riff_id}")).json()["request"] == wanted.to_dict()
+    assert (await http.get(f"/riffs/{riff_id}")).status_code == 200
+    assert await order(database, wanted) == riff_id
+    async with database.write() as session:
+        assert await studio.start(session, riff_id) == wanted
 
 
 @pytest.mark.parametrize(
@@ -80,6 +100,8 @@ async def test_only_the_prompt_is_needed(http: httpx.AsyncClient) -> None:
         ({"bars": [4]}, "bars", "bars has to be a number from 1 to 16, not “[4]”."),
         ({"bpm": 39.9}, "bpm", "bpm has to be from 40 to 240, not “39.9”."),
         ({"bpm": 240.1}, "bpm", "bpm has to be from 40 to 240, not “240.1”."),
+        ({"metre": "5/4"}, "metre", "“5/4” is not a metre that can be played: choose 4/4, 3/4 or 6/8."),
+        ({"metre": ["3/4"]}, "metre", "“['3/4']” is not a metre that can be played: choose 4/4, 3/4 or 6/8."),
         ({"key": "H"}, "key", "“H” is not a key: write it like Am, F#, Bb minor or C major."),
         ({"seed": -1}, "seed", "seed has to be from 0 to 4294967295, not “-1”."),
         ({"takes": 5}, "takes", "takes has to be from 1 to 4, not “5”."),
@@ -415,5 +437,7 @@ async def test_the_document_names_every_answer(http: httpx.AsyncClient) -> None:
 def test_the_schema_says_what_is_checked() -> None:
     from market.studio.schemas import RiffIn
 
-    fields = set(RiffIn.model_json_schema()["properties"])
-    assert fields == set(RiffRequest.parse(prompt="x").to_dict())
+    fields = RiffIn.model_json_schema()["properties"]
+    not_yet_asked_for = {"morph_to", "morph", "strength"}
+    assert set(fields) == set(RiffRequest.parse(prompt="x").to_dict()) - not_yet_asked_for
+    assert fields["metre"]["enum"] == ["4/4", "3/4", "6/8"]

@@ -56,13 +56,15 @@ class Visitor:
         assert await self.page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
 
 
-async def order(page: Page, prompt: str, *, bars: str = "1", takes: str = "1", **fields: str) -> str:
+async def order(
+    page: Page, prompt: str, *, bars: str = "1", metre: str = "", takes: str = "1", **fields: str
+) -> str:
     """Fill the studio's form in, send it off, and give the riff's id once the stage follows it."""
     if "riff=" not in page.url:
         await page.goto("/")
     await page.locator("details.more").evaluate("fold => fold.open = true")
-    await page.locator(f"[name=bars][value='{bars}']").check()
-    await page.locator(f"[name=takes][value='{takes}']").check()
+    for choice, value in {"bars": bars, "metre": metre, "takes": takes}.items():
+        await page.locator(f"[name={choice}][value='{value}']").check()
     for field, value in {"prompt": prompt, **fields}.items():
         await page.fill(f"#{field}", value)
     before = page.url

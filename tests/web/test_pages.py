@@ -35,6 +35,15 @@ async def test_the_same_form_twice_is_one_order(http: httpx.AsyncClient, databas
     assert await orders(database) == 2
 
 
+async def test_a_metre_that_cannot_be_played_comes_back_with_a_sentence(
+    http: httpx.AsyncClient, database: Database
+) -> None:
+    answer = await http.post("/riffs", data={**FORM, "metre": "5/4"})
+    assert answer.status_code == 422
+    assert "“5/4” is not a metre that can be played: choose 4/4, 3/4 or 6/8." in answer.text
+    assert await orders(database) == 0
+
+
 async def test_another_sites_form_is_refused(http: httpx.AsyncClient, database: Database) -> None:
     answer = await http.post(
         "/riffs", data=FORM, headers={"Sec-Fetch-Site": "cross-site", "Accept": "text/html"}

@@ -92,9 +92,11 @@ async def test_again_and_vary_keep_the_wish(
     visitor = await visit()
     page = visitor.page
     worker()
-    first = await order(page, "solo piano", bpm="200", seed="11")
+    first = await order(page, "solo piano waltz", bpm="200", seed="11")
     await finished(page)
     asked = (await http.get(f"/v1/riffs/{first}")).json()["request"]
+    assert asked["metre"] == "3/4"
+    await expect(page.locator("[data-badges]")).to_contain_text("3/4")
 
     known = page.url
     await page.get_by_role("button", name="Vary").click()
@@ -144,7 +146,7 @@ async def test_several_takes_stand_side_by_side(visit: Visit, worker: StartWorke
     visitor = await visit()
     page = visitor.page
     worker()
-    riff_id = await order(page, "marimba", bpm="240", seed="5", takes="3")
+    riff_id = await order(page, "marimba", bpm="240", metre="6/8", seed="5", takes="3")
     await finished(page)
     await page.get_by_role("button", name="Take 3").click()
     await expect(page.get_by_role("button", name="Take 3")).to_have_attribute("aria-pressed", "true")
@@ -153,6 +155,37 @@ async def test_several_takes_stand_side_by_side(visit: Visit, worker: StartWorke
     )
     await page.goto(f"/riffs/{riff_id}")
     await expect(page.locator(".card")).to_have_count(3)
+    await expect(page.locator(".masthead .badges")).to_contain_text("6/8")
+    await visitor.check()
+
+
+async def test_bars_are_counted_as_their_metre_says(visit: Visit, worker: StartWorker) -> None:
+    visitor = await visit()
+    page = visitor.page
+    worker()
+    for metre, counts in (
+        ("6/8", ["1.1", "1.2", "1.3", "1.4", "1.5", "1.6"]),
+        ("3/4", ["1.1", "1.2", "1.3"]),
+    ):
+        riff_id = await order(page, "marimba", bpm="100", metre=metre)
+        await finished(page)
+        await page.get_by_role("button", name="Play", exact=True).click()
+        await expect(page.get_by_role("button", name="Stop", exact=True)).to_be_visible()
+        await page.evaluate("window.counted = new Set()")
+        seen = "() => counted.add(document.querySelector('[data-counter]').value).size"
+        await page.wait_for_function(f"{seen} === {len(counts)}")
+        # Once more round: nothing is counted beyond the bar.
+        await page.wait_for_function("() => document.querySelector('[data-counter]').value !== '1.1'")
+        await page.wait_for_function(f"{seen} && document.querySelector('[data-counter]').value === '1.1'")
+        assert sorted(await page.evaluate("[...counted]")) == counts
+        await expect(page.locator("[data-seek]")).to_have_attribute("max", "11")
+        await page.get_by_role("button", name="Stop", exact=True).click()
+    await page.reload()
+    await expect(page.locator("[name=metre][value='3/4']")).to_be_checked()
+    await page.goto(f"/loops/{riff_id}-0")
+    await expect(page.locator("dl")).to_contain_text("3/4")
+    await page.get_by_role("link", name="Open these settings in the studio").click()
+    await expect(page.locator("[name=metre][value='3/4']")).to_be_checked()
     await visitor.check()
 
 
@@ -196,7 +229,15 @@ async def test_chips_dice_and_links_fill_the_form(visit: Visit) -> None:
     }.items():
         assert await page.input_value(f"#{field}") == value
     await expect(page.locator("[name=bars][value='8']")).to_be_checked()
-    await expect(page.locator("#length")).to_have_text("20.76 s")
+    for metre, label, length in (
+        ("", "Length in 4/4", "20.76 s"),
+        ("4/4", "Length", "20.76 s"),
+        ("3/4", "Length", "15.57 s"),
+        ("6/8", "Length", "15.57 s"),
+    ):
+        await page.locator(f"[name=metre][value='{metre}']").check()
+        await expect(page.locator("#length")).to_have_text(length)
+        await expect(page.locator("#length-label")).to_have_text(label)
     await page.locator(".chip").first.click()
     assert await page.input_value("#prompt") == "church bells"
     await page.locator("#dice").click()

@@ -1,11 +1,11 @@
 // The stage: the picture growing out of the noise, then the loop itself, played with a playhead and a beat counter.
 
 import { cancelRiff, getRiff } from "./api.js";
+import { sixteenths } from "./metre.js";
 import { Noise } from "./noise.js";
 import { player } from "./player.js";
 
 const OPEN = new Set(["queued", "running"]);
-const STEPS_PER_BAR = 16;
 const RECONNECT_MS = 2000;
 
 export class Stage {
@@ -87,10 +87,10 @@ export class Stage {
     this.#part("wav").href = loop.links.wav;
     this.#part("again").action = `${loop.links.page}/again`;
     this.#part("vary").action = `${loop.links.page}/vary`;
-    const badges = [`${plain(loop.bpm)} bpm`, loop.key && keyName(loop.key), loop.bars === 1 ? "1 bar" : `${loop.bars} bars`, `${loop.seconds.toFixed(1)} s`];
+    const badges = [`${plain(loop.bpm)} bpm`, loop.metre !== "4/4" && loop.metre, loop.key && keyName(loop.key), loop.bars === 1 ? "1 bar" : `${loop.bars} bars`, `${loop.seconds.toFixed(1)} s`];
     this.#part("badges").replaceChildren(list(badges.filter(Boolean)));
     const seek = this.#part("seek");
-    seek.max = loop.bars * STEPS_PER_BAR - 1;
+    seek.max = steps(loop) - 1;
     seek.hidden = false;
     this.#takes(loops, index);
     this.#playing();
@@ -258,7 +258,7 @@ export class Stage {
   }
 
   #seek(step) {
-    const seconds = (step / (this.loop.bars * STEPS_PER_BAR)) * this.loop.seconds;
+    const seconds = (step / steps(this.loop)) * this.loop.seconds;
     player.play(this.loop, seconds).catch((trouble) => this.refuse(trouble.message));
   }
 
@@ -289,7 +289,7 @@ export class Stage {
     if (!player.plays(this.loop)) return;
     const along = player.position / this.loop.seconds;
     this.#part("playhead").style.setProperty("--along", along);
-    const step = Math.floor(along * this.loop.bars * STEPS_PER_BAR);
+    const step = Math.floor(along * steps(this.loop));
     if (Number(this.#part("seek").value) !== step) this.#tell(step);
     const bars = this.#root.querySelectorAll("[data-meter]");
     player.levels().forEach((level, channel) => bars[channel].style.setProperty("--level", level));
@@ -298,11 +298,17 @@ export class Stage {
 
   /** Say which sixteenth is heard, in bars and beats. */
   #tell(step) {
-    const counter = `${Math.floor(step / STEPS_PER_BAR) + 1}.${Math.floor((step % STEPS_PER_BAR) / 4) + 1}`;
+    const { bar, beat } = sixteenths(this.loop?.metre ?? "4/4");
+    const counter = `${Math.floor(step / bar) + 1}.${Math.floor((step % bar) / beat) + 1}`;
     this.#part("seek").value = step;
     this.#part("seek").setAttribute("aria-valuetext", `Bar ${counter.replace(".", ", beat ")}`);
     this.#part("counter").value = counter;
   }
+}
+
+/** How many sixteenth notes a loop is long. */
+function steps(loop) {
+  return loop.bars * sixteenths(loop.metre).bar;
 }
 
 /** Where a waiting riff stands, in words. */

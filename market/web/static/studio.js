@@ -2,9 +2,9 @@
 
 import { Refusal, getRiff, placeRiff, wishKey } from "./api.js";
 import { Cards } from "./cards.js";
+import { sixteenths } from "./metre.js";
 import { Stage } from "./stage.js";
 
-const BEATS_PER_BAR = 4;
 const VARIATION = 0.35;
 const NUMBERS = new Set(["bars", "bpm", "seed", "takes", "steps", "guidance_scale"]);
 
@@ -36,13 +36,13 @@ for (const knob of order.querySelectorAll("[data-least]")) knob.addEventListener
 
 stage.form.again.addEventListener("submit", (event) => {
   event.preventDefault();
-  const { variation, variation_seed, seed, ...wish } = stage.loop.recipe.request;
+  const { variation, variation_seed, seed, ...wish } = wishBehind(stage.loop);
   place(wish);
 });
 stage.form.vary.addEventListener("submit", (event) => {
   event.preventDefault();
   const [variation_seed] = crypto.getRandomValues(new Uint32Array(1));
-  place({ ...stage.loop.recipe.request, variation_seed, variation: VARIATION });
+  place({ ...wishBehind(stage.loop), variation_seed, variation: VARIATION });
 });
 
 measure();
@@ -56,6 +56,12 @@ function wishOf(form) {
   return Object.fromEntries(
     given.map(([field, value]) => [field, NUMBERS.has(field) && Number.isFinite(Number(value)) ? Number(value) : value]),
   );
+}
+
+/** A loop's request as a wish for the API: old recipes do not name the metre, and some of a recipe cannot be asked for. */
+function wishBehind({ metre, recipe }) {
+  const { morph_to, morph, strength, ...wish } = recipe.request;
+  return { ...wish, metre };
 }
 
 async function place(wish) {
@@ -95,7 +101,7 @@ async function resume(id) {
   try {
     const riff = await getRiff(id);
     if (!prompt.value) {
-      for (const field of ["prompt", "bars", "key"]) order.elements[field].value = riff.request[field] ?? "";
+      for (const field of ["prompt", "bars", "metre", "key"]) order.elements[field].value = riff.request[field] ?? "";
     }
     await follow(riff);
   } catch (refusal) {
@@ -124,7 +130,9 @@ function measure() {
   const bars = Number(order.elements.bars.value);
   const known = bpm >= Number(order.elements.bpm.dataset.least) && bpm <= Number(order.elements.bpm.dataset.most);
   const length = document.querySelector("#length");
-  length.value = known ? `${((bars * BEATS_PER_BAR * 60) / bpm).toFixed(2)} s` : "";
+  const metre = order.elements.metre.value;
+  length.value = known ? `${((bars * sixteenths(metre || "4/4").bar * 15) / bpm).toFixed(2)} s` : "";
+  document.querySelector("#length-label").textContent = metre ? "Length" : "Length in 4/4";
   length.parentElement.hidden = !known;
 }
 

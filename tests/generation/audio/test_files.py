@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,17 @@ def test_wav_is_24_bit_and_loops(take: Take) -> None:
         "Tempo     : 100",
         "Root note : 0x42",
     ):
+        assert line in notes
+
+
+@pytest.mark.parametrize("metre", ["3/4", "6/8"])
+def test_wav_tells_its_metre(take: Take, metre: str) -> None:
+    """Its beats are the quarter notes that the tempo counts."""
+    asked = {**take.recipe["request"], "metre": metre}
+    other = replace(take, recipe={**take.recipe, "request": asked})
+    with soundfile.SoundFile(io.BytesIO(wav(other))) as file:
+        notes = file.extra_info
+    for line in ("Beats     : 6", f"Meter     : {metre}", "Tempo     : 100"):
         assert line in notes
 
 
