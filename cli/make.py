@@ -70,6 +70,7 @@ def make(
             "bpm": request.bpm,
             "key": None if request.key is None else str(request.key),
             "bars": request.bars,
+            "metre": request.metre,
             "seconds": request.seconds,
             "model": engine.model_id,
             "paths": [path for paths in written for path in paths.values()],

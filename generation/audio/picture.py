@@ -32,14 +32,15 @@ def spectrogram_png(take: Take, width: int = 1024, height: int = 320) -> bytes:
     """The picture of a take with a grid of bars; the recipe stands in the text chunk "riffmarket"."""
     picture = _paint(take.image, (width, height)).convert("RGB")
     draw = ImageDraw.Draw(picture, "RGBA")
-    bars = take.recipe["request"]["bars"]
+    request = take.recipe["request"]
+    bars, beats = request["bars"], int(request["metre"].split("/")[0])
     font = ImageFont.load_default(12)
     for bar in range(bars):
         x = bar * width / bars
         if bar:
             draw.line([(x, 0), (x, height)], fill=(255, 255, 255, 70))
-        for beat in range(1, 4):
-            place = x + beat * width / bars / 4
+        for beat in range(1, beats):
+            place = x + beat * width / bars / beats
             draw.line([(place, height - 6), (place, height)], fill=(255, 255, 255, 70))
         draw.text((x + 5, 3), str(bar + 1), fill=(255, 255, 255, 150), font=font)
     note = PngInfo()

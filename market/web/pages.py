@@ -41,17 +41,20 @@ EXAMPLES = (
     "lofi hip hop with warm rhodes",
     "drum and bass break",
     "solo acoustic piano",
-    "slow dark strings",
+    "a waltz for accordion",
+    "typing",
     "funky slap bass",
 )
 MOODS = ("warm", "dark", "dreamy", "bright", "dusty", "driving", "slow", "playful")
 SOUNDS = (
     "church bells", "piano", "rhodes", "strings", "slap bass", "acoustic guitar", "vibraphone", "music box",
-    "brass", "flute", "organ", "marimba", "synth lead", "drum kit", "cello",
+    "brass", "flute", "organ", "marimba", "synth lead", "drum kit", "cello", "acid bass", "808 drums", "chiptune lead",
+    "accordion", "harp", "choir", "sitar", "kalimba", "theremin", "typing", "rain",
 )  # fmt: skip
 STYLES = (
     "lofi", "house", "techno", "drum and bass", "hip hop", "funk", "bossa nova", "ambient",
-    "synthwave", "reggae", "trap", "jazz",
+    "synthwave", "reggae", "trap", "jazz", "waltz", "celtic", "flamenco", "tango", "chiptune", "acid", "gospel",
+    "afrobeat", "dubstep", "cinematic",
 )  # fmt: skip
 
 _TITLES = {403: "Not from here", 404: "Nothing plays here", 429: "One at a time"}
