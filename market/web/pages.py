@@ -43,7 +43,6 @@ EXAMPLES = (
     "solo acoustic piano",
     "a waltz for accordion",
     "typing",
-    "funky slap bass",
 )
 MOODS = ("warm", "dark", "dreamy", "bright", "dusty", "driving", "slow", "playful")
 SOUNDS = (
