@@ -277,7 +277,7 @@ def _is_held_out(shard: Path) -> bool:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m generation.training.gpu.run")
     parser.add_argument("--carried", type=Path, default=Path("build/gpu"), help="what pack wrote")
-    parser.add_argument("--local", type=Path, default=Path("/tmp/riff"), help="state between commands")  # noqa: S108
+    parser.add_argument("--local", type=Path, default=Path.home() / "riff", help="state between commands")
     parser.add_argument(
         "--out", type=Path, default=Path(os.environ.get("OUT", "out")), help="what comes home"
     )
