@@ -36,6 +36,7 @@ from torch import Tensor
 
 from generation.corpus.composer import compose
 from generation.corpus.renderer import Renderer
+from generation.judge.measures import log_spectral_distance
 from generation.models.shipped import SHIPPED
 from generation.request import SAMPLE_RATE
 from generation.spectrogram import Spectrogram, SpectrogramCodec
@@ -68,7 +69,6 @@ RECORDINGS = (
     (f"{SONGS}/sectoid/Metal madness/song.ogg", 40.0, 48, 140.0),
 )
 FADE = 0.15
-FLOOR = 1e-4
 LOW_HZ = 10_000
 NAMES = ("LSD", "LSD <= 10k", "SC", "semitone", "onsets", "CPU-s")
 
@@ -171,11 +171,9 @@ def measure(clip: Clip, codec: SpectrogramCodec, decode: Decode) -> NDArray[np.f
 
 def compare(original: Tensor, copy: Tensor) -> tuple[float, float, float, float, float]:
     """LSD, LSD up to 10 kHz, spectral convergence, semitone error and onset correlation of two (samples,) loops."""
+    loops = original.numpy()[:, None], copy.numpy()[:, None]
     wanted, found = _magnitudes(original, 2048, 512), _magnitudes(copy, 2048, 512)
     found = found * ((wanted * found).sum() / found.square().sum().clamp_min(1e-20))
-    floor = FLOOR * wanted.max()
-    apart = 20 * (wanted.clamp_min(floor) / found.clamp_min(floor)).log10().abs()
-    low = round(LOW_HZ * 2048 / SAMPLE_RATE)
     convergence = (wanted - found).norm() / wanted.norm()
     notes = [_magnitudes(side, 16384, 4096).square() @ _semitones() for side in (original, copy)]
     notes[1] = notes[1] * (notes[0].sum() / notes[1].sum().clamp_min(1e-20))
@@ -183,8 +181,8 @@ def compare(original: Tensor, copy: Tensor) -> tuple[float, float, float, float,
     semitones = 10 * ((notes[0] + faint) / (notes[1] + faint)).log10().abs().mean()
     onsets = np.corrcoef(_onsets(original).numpy(), _onsets(copy).numpy())[0, 1]
     return (
-        float(apart.mean()),
-        float(apart[:, :low].mean()),
+        log_spectral_distance(*loops),
+        log_spectral_distance(*loops, LOW_HZ),
         float(convergence),
         float(semitones),
         float(onsets),
