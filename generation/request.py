@@ -7,31 +7,38 @@ Every door (slash command, web form, REST, command line) turns what it was given
 import re
 import secrets
 import unicodedata
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from generation import arrangement as arrangements
+from generation import fields
+from generation.arrangement import Arrangement, Extend, Layers, Morph, Repaint, Song, kind_of
 from generation.errors import InvalidRequest
+from generation.fields import MAX_SEED
+from generation.presets import preset_of
+from generation.prompt import parse_prompt
 
 SAMPLE_RATE = 44_100
 # Sixteenth notes in a bar. Tempo counts quarter notes in all of them, as sequencers do.
 METRES = {"4/4": 16, "3/4": 12, "6/8": 12}
-MAX_PROMPT_LENGTH = 300
-MAX_SEED = 2**32 - 1
 BARS = (1, 16)
 BPM = (40, 240)
 TAKES = (1, 4)
 STEPS = (1, 100)
 GUIDANCE_SCALE = (1.0, 15.0)
 STRENGTH = (0.05, 1.0)
+KEEPS = ("", "groove", "harmony")
 DEFAULT_BPM = 120.0
 
 TONICS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 _PITCH_CLASS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _ACCIDENTAL = {"": 0, "#": 1, "♯": 1, "sharp": 1, "b": -1, "♭": -1, "flat": -1}
 _KEY = re.compile(r"([A-G])\s*(#|♯|b|♭|sharp|flat)?\s*(m|min|minor|maj|major|M)?", re.IGNORECASE)
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _BPM_IN_PROMPT = re.compile(r"\b(\d{2,3}(?:\.\d+)?)\s*bpm\b", re.IGNORECASE)
 _METRE_IN_PROMPT = {
     "4/4": re.compile(r"\b4/4\b"),
@@ -70,7 +77,7 @@ class Key:
         match = _KEY.fullmatch(text.strip())
         if match is None:
             raise InvalidRequest(
-                "key", f"{_quoted(text)} is not a key: write it like Am, F#, Bb minor or C major."
+                "key", f"{fields.quoted(text)} is not a key: write it like Am, F#, Bb minor or C major."
             )
         letter, accidental, mode = match[1].upper(), (match[2] or "").lower(), match[3] or ""
         minor = mode == "m" or mode.lower() in ("min", "minor")
@@ -86,7 +93,9 @@ class RiffRequest:
 
     `variation_seed` and `variation` (0 to 1) turn the starting noise that far towards another seed's, on the
     sphere: near variations of a take that is already liked. `morph` (0 to 1) is how far the prompt is on its way to
-    the prompt `morph_to`. `strength` (0 to 1) is how little is left of the audio that a remix starts from.
+    the prompt `morph_to`. `source` is the SHA-256 of the 24-bit PCM of a sound to start from, `strength` (0 to 1) how
+    little is left of it, and `keep` what of it stays for certain: "groove" or "harmony". `arrangement` is what
+    is asked for beyond one loop.
     """
 
     prompt: str
@@ -104,12 +113,16 @@ class RiffRequest:
     morph_to: str = ""
     morph: float = 0.0
     strength: float = 1.0
+    source: str = ""
+    keep: str = ""
+    arrangement: Arrangement | None = None
 
     @classmethod
     def parse(
         cls,
         *,
         prompt: object,
+        preset: object = None,
         bars: object = None,
         bpm: object = None,
         metre: object = None,
@@ -124,34 +137,72 @@ class RiffRequest:
         morph_to: object = None,
         morph: object = None,
         strength: object = None,
+        source: object = None,
+        keep: object = None,
+        arrangement: object = None,
     ) -> Self:
         """Check what a door was given and fill in what it was not.
 
-        None and "" stand for "not given". A missing tempo is read from the prompt ("90 bpm", or its genre's) and so
-        is a missing metre ("waltz", "6/8"); a missing seed is drawn. Raises InvalidRequest with field and sentence.
+        None and "" stand for "not given", and a preset fills what was not given. A missing tempo is read from the
+        prompt ("90 bpm", or its genre's) and so is a missing metre ("waltz", "6/8"); a missing seed is drawn. A source
+        without more said is remixed at a strength of 0.6. Raises InvalidRequest with field and sentence.
         """
-        text = _text("prompt", prompt, "The prompt")
-        if not text:
+        chosen = preset_of(preset)
+
+        def given(field: str, value: object) -> object:
+            return chosen.get(field) if value in (None, "") else value
+
+        text = fields.text("prompt", prompt, "The prompt")
+        if not parse_prompt(text).text:
             raise InvalidRequest("prompt", "The prompt is empty: say what you want to hear.")
-        return cls(
+        request = cls(
             prompt=text,
-            seed=_whole("seed", seed, (0, MAX_SEED), secrets.randbelow(MAX_SEED + 1)),
-            bars=_whole("bars", bars, BARS, 4),
-            bpm=_number("bpm", bpm, BPM, bpm_of(text)),
+            seed=fields.whole("seed", seed, (0, MAX_SEED), secrets.randbelow(MAX_SEED + 1)),
+            bars=fields.whole("bars", given("bars", bars), BARS, 4),
+            bpm=fields.number("bpm", given("bpm", bpm), BPM, bpm_of(text)),
             metre=metre_of(text) if metre in (None, "") else _metre(metre),
             key=None if key in (None, "") else Key.parse(str(key)),
-            takes=_whole("takes", takes, TAKES, 1),
-            negative_prompt=_text("negative_prompt", negative_prompt, "The negative prompt"),
-            steps=_whole("steps", steps, STEPS, 8),
-            guidance_scale=_number("guidance_scale", guidance_scale, GUIDANCE_SCALE, 3.5),
+            takes=fields.whole("takes", given("takes", takes), TAKES, 1),
+            negative_prompt=fields.text(
+                "negative_prompt", given("negative_prompt", negative_prompt), "The negative prompt"
+            ),
+            steps=fields.whole("steps", given("steps", steps), STEPS, 8),
+            guidance_scale=fields.number(
+                "guidance_scale", given("guidance_scale", guidance_scale), GUIDANCE_SCALE, 3.5
+            ),
             variation_seed=None
             if variation_seed in (None, "")
-            else _whole("variation_seed", variation_seed, (0, MAX_SEED), 0),
-            variation=_number("variation", variation, (0.0, 1.0), 0.0),
-            morph_to=_text("morph_to", morph_to, "The prompt to morph to"),
-            morph=_number("morph", morph, (0.0, 1.0), 0.0),
-            strength=_number("strength", strength, STRENGTH, 1.0),
+            else fields.whole("variation_seed", variation_seed, (0, MAX_SEED), 0),
+            variation=fields.number("variation", variation, (0.0, 1.0), 0.0),
+            morph_to=fields.text("morph_to", morph_to, "The prompt to morph to"),
+            morph=fields.number("morph", morph, (0.0, 1.0), 0.0),
+            source=_source(source),
+            keep=fields.choice("keep", keep, KEEPS, ""),
         )
+        request = replace(
+            request,
+            arrangement=arrangements.parse(arrangement, bars=request.bars),
+        )
+        remixed = request.source and not request.keep and request.arrangement is None
+        request = replace(
+            request, strength=fields.number("strength", strength, STRENGTH, 0.6 if remixed else 1.0)
+        )
+        request._require_parts()
+        return request
+
+    def _require_parts(self) -> None:
+        """Refuse parts of a request that need one another, or do not go together."""
+        arrangement = self.arrangement
+        if isinstance(arrangement, Repaint | Extend) or self.keep:
+            if not self.source:
+                what = "keep" if self.keep else "arrangement"
+                raise InvalidRequest("source", f"There is nothing to start from: {what} needs a source.")
+        elif arrangement is not None and self.source:
+            raise InvalidRequest(
+                "source", f"A {kind_of(arrangement)} starts from prompts only, without a source."
+            )
+        if isinstance(arrangement, Morph | Song | Layers) and self.takes > 1:
+            raise InvalidRequest("takes", f"A {kind_of(arrangement)} is made once: leave takes at 1.")
 
     @property
     def sixteenths(self) -> int:
@@ -169,11 +220,34 @@ class RiffRequest:
 
     @property
     def name(self) -> str:
-        """A file name for the loop, without its ending: prompt, tempo, key and seed."""
-        plain = unicodedata.normalize("NFKD", self.prompt).encode("ascii", "ignore").decode().lower()
-        words = "-".join(re.findall(r"[a-z0-9]+", plain))[:48].strip("-") or "riff"
+        """A file name for the loop, without its ending: prompt, tempo, key, seed, and what else tells it apart."""
         key = "" if self.key is None else "-" + str(self.key).replace("#", "s")
-        return f"{words}-{self.bpm:g}bpm{key}-{self.seed}"
+        return "-".join(
+            [f"{_words(self.prompt, 48) or 'riff'}-{self.bpm:g}bpm{key}-{self.seed}", *self._marks()]
+        )
+
+    def _marks(self) -> Iterator[str]:
+        if self.morph_to and self.morph:
+            yield f"to-{_words(self.morph_to, 24) or 'riff'}-{self.morph:.0%}".rstrip("%")
+        if self.variation_seed is not None and self.variation:
+            yield f"near-{self.variation_seed}-{self.variation:.0%}".rstrip("%")
+        if self.source:
+            yield f"from-{self.source[:6]}" + (
+                f"-{self.strength:.0%}".rstrip("%") if self.strength < 1 else ""
+            )
+        if self.keep:
+            yield self.keep
+        match self.arrangement:
+            case Repaint(first, last, low, high):
+                yield f"bars{first}-{last}"
+                if low is not None:
+                    yield f"above-{low:g}hz"
+                if high is not None:
+                    yield f"below-{high:g}hz"
+            case Extend(bars, side):
+                yield f"{bars}-{side}"
+            case Morph() | Song() | Layers() as arrangement:
+                yield kind_of(arrangement)
 
     def take(self, index: int) -> Self:
         """The request that gives take `index` of this one by itself."""
@@ -189,11 +263,21 @@ class RiffRequest:
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready record that `from_dict` reads back to an equal request."""
-        return {**asdict(self), "key": None if self.key is None else str(self.key)}
+        return {
+            **asdict(self),
+            "key": None if self.key is None else str(self.key),
+            "arrangement": arrangements.to_record(self.arrangement),
+        }
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> Self:
-        return cls(**{**record, "key": None if record["key"] is None else Key.parse(record["key"])})
+        return cls(
+            **{
+                **record,
+                "key": None if record["key"] is None else Key.parse(record["key"]),
+                "arrangement": arrangements.from_record(record.get("arrangement")),
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,12 +285,14 @@ class Take:
     """One candidate of a riff.
 
     `audio` is (samples, 2) float32 in [-1, 1] at 44.1 kHz; `image` is (frames, bands) uint8, the spectrogram's
-    level over 80 dB; `recipe` is everything that is needed to render the same bytes again.
+    level over 80 dB; `recipe` is everything that is needed to render the same bytes again. `stems` are the layers that
+    the audio is the sum of, by role, where it was made of layers.
     """
 
     audio: NDArray[np.float32]
     image: NDArray[np.uint8]
     recipe: dict[str, Any]
+    stems: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,55 +328,20 @@ def _metre(value: object) -> str:
     metre = str(value).replace(" ", "")
     if metre not in METRES:
         raise InvalidRequest(
-            "metre", f"{_quoted(value)} is not a metre that can be played: choose 4/4, 3/4 or 6/8."
+            "metre", f"{fields.quoted(value)} is not a metre that can be played: choose 4/4, 3/4 or 6/8."
         )
     return metre
 
 
-def _text(field: str, value: object, label: str) -> str:
-    if value is None:
+def _source(value: object) -> str:
+    if value in (None, ""):
         return ""
-    if not isinstance(value, str):
-        raise InvalidRequest(field, f"{label} has to be text.")
-    if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
-        raise InvalidRequest(field, f"{label} contains control characters: use plain text on one line.")
-    if len(value) > MAX_PROMPT_LENGTH:
-        raise InvalidRequest(
-            field, f"{label} has {len(value)} characters: at most {MAX_PROMPT_LENGTH} are possible."
-        )
-    return " ".join(value.split())
+    if not isinstance(value, str) or not _SHA256.fullmatch(value):
+        raise InvalidRequest("source", f"{fields.quoted(value)} is not the SHA-256 of a sound.")
+    return value
 
 
-def _number(field: str, value: object, bounds: tuple[float, float], default: float) -> float:
-    if value is None or value == "":
-        return default
-    low, high = bounds
-    label = field.replace("_", " ")
-    try:
-        if isinstance(value, bool) or not isinstance(value, int | float | str):
-            raise ValueError
-        number = float(value)
-    except (ValueError, OverflowError):
-        raise InvalidRequest(
-            field, f"{label} has to be a number from {low:.10g} to {high:.10g}, not {_quoted(value)}."
-        ) from None
-    if not low <= number <= high:
-        raise InvalidRequest(
-            field, f"{label} has to be from {low:.10g} to {high:.10g}, not {_quoted(value)}."
-        )
-    return number
-
-
-def _whole(field: str, value: object, bounds: tuple[int, int], default: int) -> int:
-    number = _number(field, value, bounds, default)
-    if number != int(number):
-        raise InvalidRequest(
-            field, f"{field.replace('_', ' ')} has to be a whole number, not {_quoted(value)}."
-        )
-    return int(number)
-
-
-def _quoted(value: object) -> str:
-    """The value as a person wrote it, short and printable."""
-    text = "".join(character if character.isprintable() else "?" for character in str(value))
-    return f"“{text[:40]}{'…' if len(text) > 40 else ''}”"
+def _words(text: str, length: int) -> str:
+    """Text as a part of a file name."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return "-".join(re.findall(r"[a-z0-9]+", plain))[:length].strip("-")

@@ -7,7 +7,8 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot import orders
-from generation.request import BARS, BPM, MAX_PROMPT_LENGTH, MAX_SEED, METRES, TAKES, TONICS, RiffRequest
+from generation.fields import MAX_PROMPT_LENGTH, MAX_SEED
+from generation.request import BARS, BPM, METRES, TAKES, TONICS, RiffRequest
 from market.studio import service as studio
 
 if TYPE_CHECKING:

