@@ -1,6 +1,15 @@
 """What the market refuses or fails at: a sentence each for a person, and the HTTP status at the REST door."""
 
-from generation.errors import Cancelled, InvalidRequest, ModelUnavailable, RiffError, StorageFull
+from generation.errors import (
+    Cancelled,
+    InvalidRequest,
+    ModelUnavailable,
+    NotPossible,
+    RiffError,
+    SourceMissing,
+    StorageFull,
+    UnreadableAudio,
+)
 
 
 class MarketError(RiffError):
@@ -54,6 +63,15 @@ class TooManyRiffs(MarketError):
         super().__init__(f"You have {limit} unfinished riffs already: wait for one of them or cancel it.")
 
 
+class TooManyUploads(MarketError):
+    """The owner has brought as many sounds within an hour as one person may."""
+
+    status_code = 429
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"You have uploaded {limit} files within an hour: try again in a while.")
+
+
 class AssetMissing(MarketError):
     """The storage has no file under this key."""
 
@@ -97,7 +115,7 @@ def status_of(error: RiffError) -> int:
     match error:
         case MarketError():
             return error.status_code
-        case InvalidRequest():
+        case InvalidRequest() | UnreadableAudio() | SourceMissing() | NotPossible():
             return 422
         case ModelUnavailable():
             return 503

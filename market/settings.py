@@ -12,8 +12,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class Settings(BaseSettings):
     """The settings of every process. Those without a default are optional parts of the product.
 
-    `data_dir` holds what is not placed elsewhere: the SQLite database, the assets, the cookie secret and the
-    workers' locks. `worker_ttl` is how many seconds without a sign of life make a worker count as dead;
+    `data_dir` holds what is not placed elsewhere: the SQLite database, the assets, the styles, the cookie secret and
+    the workers' locks. `worker_ttl` is how many seconds without a sign of life make a worker count as dead;
     `drain_seconds` is how long a worker that is told to stop may take over the riff it is making.
     """
 
@@ -24,6 +24,7 @@ class Settings(BaseSettings):
     data_dir: Path = Path("data")
     database_url: str = ""
     storage_url: str = ""
+    styles_dir: Path = Field(default_factory=lambda given: given["data_dir"] / "styles")
     model: Path | None = None
     host: str = "127.0.0.1"
     port: int = 8000
@@ -41,6 +42,7 @@ class Settings(BaseSettings):
             "data_dir": data_dir,
             "database_url": self.database_url or f"sqlite:///{data_dir / 'riff.db'}",
             "storage_url": self.storage_url or str(data_dir / "assets"),
+            "styles_dir": self.styles_dir.expanduser().resolve(),
             "public_url": self.public_url.rstrip("/"),
         }
         for name, value in places.items():

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -11,11 +11,14 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from generation.errors import StorageFull
+from generation.files import write_whole
 from market.errors import AssetMissing
 from market.settings import Settings
 
 # Quota and file size limits say to a person what a full disk says.
 _NO_SPACE = re.compile(r"\(os error (28|122|27)\)")
+# What is read from a large file at once.
+CHUNK = 2**20
 _STAGED = re.compile(r"#\d+$")
 T = TypeVar("T")
 
@@ -55,6 +58,15 @@ class Storage:
         except AlreadyExistsError:
             return
 
+    async def put_file(self, key: str, path: Path, content_type: str) -> None:
+        """Keep a file of any size without having it in memory; otherwise like `put`."""
+        attributes = None if self._folder else {"Content-Type": content_type}
+        await self._run(
+            lambda: obstore.put(
+                self._store, key, path, attributes=attributes, use_multipart=True, max_concurrency=2
+            )
+        )
+
     async def get(self, key: str) -> bytes:
         """The whole file. Raises AssetMissing."""
         return await self._run(lambda: bytes(obstore.get(self._store, key).bytes()), key)
@@ -62,6 +74,25 @@ class Storage:
     async def get_range(self, key: str, start: int, end: int) -> bytes:
         """Bytes `start` to `end` (exclusive) of a file. Raises AssetMissing."""
         return await self._run(lambda: bytes(obstore.get_range(self._store, key, start=start, end=end)), key)
+
+    async def chunks(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
+        """Bytes `start` to `end` (exclusive) of a file, piece by piece. Raises AssetMissing."""
+        for first in range(start, end, CHUNK):
+            yield await self.get_range(key, first, min(first + CHUNK, end))
+
+    async def get_file(self, key: str, path: Path) -> None:
+        """Copy a file to a path without having it in memory. Raises AssetMissing and StorageFull."""
+        size = await self.size(key)
+        with write_whole(path) as file:
+            async for chunk in self.chunks(key, 0, size):
+                await asyncio.to_thread(file.write, chunk)
+
+    async def exists(self, key: str) -> bool:
+        try:
+            await self.size(key)
+        except AssetMissing:
+            return False
+        return True
 
     async def size(self, key: str) -> int:
         """Length of a file in bytes. Raises AssetMissing."""

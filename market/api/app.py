@@ -14,16 +14,19 @@ from starlette.staticfiles import StaticFiles
 
 from market import logs
 from market.api import problems
-from market.api.body import BodyLimit
+from market.api.body import MAX_BODY_BYTES, BodyLimit
 from market.api.visitor import VisitorCookie
 from market.catalog import endpoints as catalog
+from market.catalog.formats import Formats
 from market.db import Database, is_current, require_current
 from market.errors import PortTaken
+from market.riffusion import endpoints as riffusion
 from market.settings import Settings
 from market.storage import Storage
 from market.studio import endpoints as studio
 from market.studio import repository
 from market.studio.feed import EventFeed
+from market.studio.sources import MAX_UPLOAD_BYTES
 from market.web import pages
 from market.web.rendering import STATIC
 
@@ -45,8 +48,10 @@ def create_app(settings: Settings) -> FastAPI:
         database = Database(settings)
         app.state.database = database
         app.state.storage = Storage.open(settings)
+        app.state.formats = Formats(app.state.storage)
         app.state.feed = EventFeed(database)
         yield
+        app.state.formats.close()
         await app.state.feed.close()
         await database.close()
 
@@ -60,11 +65,15 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     app.state.settings = settings
-    app.add_middleware(BodyLimit)
+    # In a form there is more than the file.
+    app.add_middleware(BodyLimit, larger={studio.uploads.prefix: MAX_UPLOAD_BYTES + MAX_BODY_BYTES})
     app.add_middleware(VisitorCookie, settings=settings)
     problems.install(app)
     app.include_router(studio.router)
+    app.include_router(studio.uploads)
+    app.include_router(studio.shelf)
     app.include_router(catalog.router)
+    app.include_router(riffusion.router)
     app.include_router(pages.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
 

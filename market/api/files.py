@@ -5,10 +5,12 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from fastapi import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from market.storage import Storage
 
+# A larger part is sent piece by piece: a song as WAV has a hundred megabytes.
+IN_MEMORY = 4 * 2**20
 IMMUTABLE = "public, max-age=31536000, immutable"
 _ONE_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
@@ -35,17 +37,21 @@ async def answer_file(request: Request, storage: Storage, key: str, media_type: 
     if _matches(request.headers.get("if-none-match", ""), tag):
         return Response(status_code=304, headers=headers)
     asked = request.headers.get("range")
-    if asked is None or request.headers.get("if-range", tag) != tag:
-        return Response(await storage.get(key), media_type=media_type, headers=headers)
     size = await storage.size(key)
-    match _range(asked, size):
-        case None:
-            return Response(await storage.get(key), media_type=media_type, headers=headers)
-        case (start, end) if start < end:
-            part = await storage.get_range(key, start, end)
-            headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
-            return Response(part, 206, media_type=media_type, headers=headers)
-    return Response(status_code=416, headers={"Content-Range": f"bytes */{size}"})
+    span, status = None, 200
+    if asked is not None and request.headers.get("if-range", tag) == tag:
+        span = _range(asked, size)
+    start, end = span or (0, size)
+    if span is not None:
+        if start >= end:
+            return Response(status_code=416, headers={"Content-Range": f"bytes */{size}"})
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+        status = 206
+    if end - start <= IN_MEMORY:
+        part = await storage.get_range(key, start, end)
+        return Response(part, status, media_type=media_type, headers=headers)
+    headers["Content-Length"] = str(end - start)
+    return StreamingResponse(storage.chunks(key, start, end), status, media_type=media_type, headers=headers)
 
 
 def _range(asked: str, size: int) -> tuple[int, int] | None:

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from market.catalog.formats import Formats
 from market.storage import Storage
 from market.studio.feed import EventFeed
 
@@ -27,6 +28,11 @@ def _files(request: Request) -> Storage:
     return storage
 
 
+def _formats(request: Request) -> Formats:
+    formats: Formats = request.app.state.formats
+    return formats
+
+
 def _feed(request: Request) -> EventFeed:
     feed: EventFeed = request.app.state.feed
     return feed
@@ -37,4 +43,5 @@ def _feed(request: Request) -> EventFeed:
 Reading = Annotated[AsyncSession, Depends(reading, scope="function")]
 Writing = Annotated[AsyncSession, Depends(writing, scope="function")]
 Files = Annotated[Storage, Depends(_files)]
+Further = Annotated[Formats, Depends(_formats)]
 Feed = Annotated[EventFeed, Depends(_feed)]

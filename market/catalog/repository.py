@@ -13,6 +13,12 @@ async def get(session: AsyncSession, loop_id: str) -> Loop | None:
     return await session.get(Loop, loop_id)
 
 
+async def by_digest(session: AsyncSession, digest: str) -> Loop | None:
+    """The oldest loop whose samples have this SHA-256."""
+    query = sa.select(Loop).where(Loop.sha256 == digest).order_by(Loop.created_at, Loop.id).limit(1)
+    return await session.scalar(query)
+
+
 async def of_riff(session: AsyncSession, riff_id: str) -> Sequence[Loop]:
     return (await session.scalars(sa.select(Loop).where(Loop.riff_id == riff_id).order_by(Loop.take))).all()
 

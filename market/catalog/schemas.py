@@ -1,11 +1,13 @@
 """A loop as it goes over the wire."""
 
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Literal, Self, cast
 
 from pydantic import BaseModel, Field
 
 from market.catalog.models import Loop
+
+Kind = Literal["loop", "piece", "song"]
 
 
 class LoopLinks(BaseModel):
@@ -13,9 +15,19 @@ class LoopLinks(BaseModel):
 
     page: str
     wav: str
+    flac: str
+    ogg: str
+    opus: str
     mp3: str
     png: str
+    light: str = Field(description="The picture as ink on paper")
+    thumbnail: str = Field(
+        description="A small picture, 480 x 150; the large one of a loop from before there were any"
+    )
+    video: str = Field(description="A film with a moving playhead, for posting")
     peaks: str
+    recipe: str
+    stems: dict[str, str] = Field(description="WAVs of its layers by role, where it was made of layers")
 
 
 class LoopOut(BaseModel):
@@ -24,10 +36,11 @@ class LoopOut(BaseModel):
     id: str
     riff_id: str
     take: int
+    kind: Kind = Field(description="A piece is a morph over time, a song has sections and an end")
     prompt: str
     bpm: float
     key: str | None
-    bars: int
+    bars: int = Field(description="Of the whole of it")
     metre: str
     seed: int
     seconds: float
@@ -45,6 +58,7 @@ class LoopOut(BaseModel):
             id=loop.id,
             riff_id=loop.riff_id,
             take=loop.take,
+            kind=cast(Kind, loop.kind),
             prompt=loop.prompt,
             bpm=loop.bpm,
             key=loop.key,
@@ -60,9 +74,19 @@ class LoopOut(BaseModel):
             links=LoopLinks(
                 page=f"/loops/{loop.id}",
                 wav=f"{files}/audio.wav",
+                flac=f"{files}/audio.flac",
+                ogg=f"{files}/audio.ogg",
+                opus=f"{files}/audio.opus",
                 mp3=f"{files}/audio.mp3",
                 png=f"{files}/spectrogram.png",
+                light=f"{files}/spectrogram-light.png",
+                thumbnail=f"{files}/thumbnail.webp"
+                if "thumbnail" in loop.pictures
+                else f"{files}/spectrogram.png",
+                video=f"{files}/video.mp4",
                 peaks=f"{files}/peaks.json",
+                recipe=f"{files}/recipe.json",
+                stems={role: f"{files}/stems/{role}.wav" for role in loop.stems},
             ),
         )
 

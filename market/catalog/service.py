@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from generation.errors import InvalidRequest
+from generation.fields import quoted
 from generation.request import RiffRequest
 from market.catalog import repository
 from market.catalog.models import Loop
@@ -45,6 +46,20 @@ async def recent(session: AsyncSession, limit: int = 20, cursor: str | None = No
     loops = await repository.recent(session, limit + 1, None if cursor is None else _read_cursor(cursor))
     page, rest = loops[:limit], loops[limit:]
     return Page(page, _cursor(page[-1]) if rest else None)
+
+
+def stem_of(loop: Loop, role: str) -> str:
+    """The storage key of one layer of a loop. Raises NotFound."""
+    if role not in loop.stems:
+        raise NotFound("stem", f"{quoted(role)} of this {loop.kind}")
+    return loop.stems[role]
+
+
+def thumbnail_of(loop: Loop) -> str:
+    """The storage key of a loop's small picture. Raises NotFound where it was made before there were any."""
+    if "thumbnail" not in loop.pictures:
+        raise NotFound("thumbnail", f"of loop {loop.id}")
+    return loop.pictures["thumbnail"]
 
 
 def request_of(loop: Loop) -> RiffRequest:

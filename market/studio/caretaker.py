@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from market.db import Database, blocking_engine
 from market.settings import Settings
 from market.storage import Storage
-from market.studio import repository, service
+from market.studio import repository, service, sources
 from market.studio.assets import folder
 from market.studio.models import OPEN, PREVIEWS
 from market.studio.queue import QUEUE
@@ -26,6 +26,7 @@ POISON = f"This riff stopped its worker {MAX_RECOVERIES + 1} times and was given
 GIVEN_UP = ["ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 # Whoever follows a riff may still be fetching its last previews.
 PREVIEWS_KEPT = timedelta(minutes=10)
+CLEAR_SOURCES_EVERY = timedelta(hours=1)
 log = structlog.stdlib.get_logger(__name__)
 
 
@@ -85,7 +86,10 @@ class Liveness:
 
 
 class Caretaker:
-    """Every few seconds ends riffs that the queue gave up, restarts those it lost, clears old previews."""
+    """Every few seconds ends riffs that the queue gave up, restarts those it lost, clears old previews.
+
+    Every hour it removes the uploads that nobody uses.
+    """
 
     def __init__(self, settings: Settings, database: Database, storage: Storage, workshop: Workshop) -> None:
         self._interval = settings.worker_ttl / 6
@@ -93,6 +97,7 @@ class Caretaker:
         self._storage = storage
         self._workshop = workshop
         self._missed: set[str] = set()
+        self._clear_sources_at = datetime.now(UTC)
 
     async def run(self) -> None:
         while True:
@@ -100,7 +105,11 @@ class Caretaker:
             try:
                 await self.end_given_up()
                 await self.restart_lost()
-                await clear_previews(self._database, self._storage, datetime.now(UTC) - PREVIEWS_KEPT)
+                now = datetime.now(UTC)
+                await clear_previews(self._database, self._storage, now - PREVIEWS_KEPT)
+                if now >= self._clear_sources_at:
+                    await sources.clear(self._database, self._storage, now - sources.KEPT)
+                    self._clear_sources_at = now + CLEAR_SOURCES_EVERY
             except Exception:
                 log.exception("the caretaker stumbled")
 

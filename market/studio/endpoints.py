@@ -5,24 +5,33 @@ import json
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Request
+from fastapi import APIRouter, Header, Query, Request
+from fastapi import Path as InPath
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
+from generation.errors import InvalidRequest
+from generation.presets import PRESETS
 from market.api.files import FILE_ANSWERS, answer_file
 from market.api.problems import ANY_PROBLEM, problems
 from market.api.session import Feed, Files, Reading, Writing
 from market.api.visitor import Visitor
 from market.db import Database
 from market.studio import service as studio
+from market.studio import sources
 from market.studio.feed import EventFeed
 from market.studio.models import OPEN, PREVIEWS, Status
-from market.studio.schemas import RiffIn, RiffOut, RiffPlaced, preview_link, request_of
+from market.studio.schemas import PresetsOut, RiffIn, RiffOut, RiffPlaced, StylesOut, UploadOut, preview_link
 
 PLACE_INTERVAL = 2.0
 PINGS_EVERY = 7
 router = APIRouter(prefix="/v1/riffs", tags=["riffs"], responses=ANY_PROBLEM)
+uploads = APIRouter(prefix="/v1/uploads", tags=["uploads"], responses=ANY_PROBLEM)
+shelf = APIRouter(prefix="/v1", tags=["riffs"], responses=ANY_PROBLEM)
 
 Key = Annotated[
     str | None,
@@ -33,13 +42,13 @@ Key = Annotated[
 ]
 
 
-@router.post("", status_code=202, responses=problems(413, 422, 429))
+@router.post("", status_code=202, responses=problems(404, 413, 422, 429))
 async def place_riff(
     session: Writing, visitor: Visitor, response: Response, wish: RiffIn, idempotency_key: Key = None
 ) -> RiffPlaced:
     """Order a riff."""
     key = idempotency_key or secrets.token_urlsafe(24)
-    request = request_of(wish, studio.seed_of(key))
+    request = await studio.request_of(session, dict(wish), seed=studio.seed_of(key), owner=visitor)
     order = await studio.place(session, request, owner=visitor, door="api", idempotency_key=key)
     response.headers["Location"] = f"/v1/riffs/{order.id}"
     return RiffPlaced.of(order, await studio.place_in_queue(session, order))
@@ -113,11 +122,92 @@ async def follow_riff(
 async def get_preview(
     request: Request,
     files: Files,
-    riff_id: Annotated[str, Path(pattern="^[0-9a-f]{24}$")],
-    name: Annotated[str, Path(pattern=r"^[0-9]{1,3}-[0-9]{1,3}\.png$")],
+    riff_id: Annotated[str, InPath(pattern="^[0-9a-f]{24}$")],
+    name: Annotated[str, InPath(pattern=r"^[0-9]{1,3}-[0-9]{1,5}\.png$")],
 ) -> Response:
     """A riff's picture as it stood at one step; kept until a few minutes after the riff has ended."""
     return await answer_file(request, files, f"{PREVIEWS}{riff_id}/{name}", "image/png", riff_id)
+
+
+_BINARY = {"type": "string", "format": "binary"}
+_UPLOAD = {
+    "required": True,
+    "content": {
+        "application/octet-stream": {"schema": _BINARY},
+        "audio/*": {"schema": _BINARY},
+        "multipart/form-data": {
+            "schema": {"type": "object", "properties": {"file": _BINARY}, "required": ["file"]}
+        },
+    },
+}
+
+
+@uploads.post(
+    "",
+    status_code=201,
+    openapi_extra={"requestBody": _UPLOAD},
+    responses={
+        200: {"description": "This sound was here already", "model": UploadOut},
+        **problems(413, 422, 429, 507),
+    },
+)
+async def bring_sound(
+    request: Request,
+    session: Writing,
+    visitor: Visitor,
+    files: Files,
+    response: Response,
+    name: Annotated[
+        str, Query(max_length=sources.MAX_NAME_LENGTH, description="What the file is called")
+    ] = "",
+) -> UploadOut:
+    """Bring a sound to start from: the file itself as the body, or as the part `file` of a form.
+
+    WAV, MP3, OGG, Opus, FLAC or M4A, from half a second to a minute, 32 MiB at most. It is removed after a week in
+    which nothing was made from it.
+    """
+    content, called = await _brought(request)
+    source = await sources.keep(session, files, content, owner=visitor, name=name or called)
+    response.headers["Location"] = f"/v1/uploads/{source.id}"
+    if source.used_at > source.created_at:
+        response.status_code = 200
+    return UploadOut.of(source)
+
+
+@uploads.get("/{upload_id}", responses=problems(404))
+async def get_upload(session: Reading, visitor: Visitor, upload_id: str) -> UploadOut:
+    """A sound that you brought."""
+    return UploadOut.of(await sources.get(session, upload_id, visitor))
+
+
+@shelf.get("/presets")
+async def list_presets() -> PresetsOut:
+    """What `preset` may be, and what each stands for."""
+    return PresetsOut(presets={name: dict(fields) for name, fields in PRESETS.items()})
+
+
+@shelf.get("/styles")
+async def list_styles(request: Request) -> StylesOut:
+    """The styles that prompts may name here."""
+    folder: Path = request.app.state.settings.styles_dir
+    return StylesOut(styles=list(await asyncio.to_thread(studio.style_names, folder)))
+
+
+async def _brought(request: Request) -> tuple[bytes, str]:
+    """The file in a request, and what it is called there. Raises InvalidRequest."""
+    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+        content, called = await request.body(), ""
+    else:
+        async with request.form(max_files=1, max_fields=8) as form:
+            part = form.get("file")
+            if not isinstance(part, UploadFile):
+                raise InvalidRequest("file", "There is no file in the form: send it as the part “file”.")
+            content, called = await part.read(), part.filename or ""
+    if not content:
+        raise InvalidRequest("file", "There is no sound in the body: send the file as it is.")
+    if len(content) > sources.MAX_UPLOAD_BYTES:
+        raise HTTPException(413)
+    return content, called
 
 
 async def _messages(feed: EventFeed, database: Database, riff_id: str, after: int) -> AsyncIterator[str]:

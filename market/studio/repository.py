@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 
-from market.studio.models import OPEN, RiffEvent, RiffOrder, Status, WorkerBeat
+from market.studio.models import OPEN, RiffEvent, RiffOrder, Source, Status, WorkerBeat
 
 # A reader that follows more riffs than this asks in several queries: SQLite refuses expressions 1000 deep.
 FOLLOWED_PER_QUERY = 200
@@ -48,10 +48,10 @@ async def by_key(session: AsyncSession, idempotency_key: str) -> RiffOrder | Non
     return await session.scalar(sa.select(RiffOrder).where(RiffOrder.idempotency_key == idempotency_key))
 
 
-async def lock_owner(session: AsyncSession, owner: str) -> None:
-    """Let one order of an owner be placed at a time. On SQLite the write lock does that already."""
+async def lock(session: AsyncSession, name: str) -> None:
+    """Let one transaction at a time deal with a name (an owner's orders, say). On SQLite all take turns already."""
     if session.get_bind().dialect.name == "postgresql":
-        await session.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(owner))))
+        await session.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(name))))
 
 
 async def count_open(session: AsyncSession, owner: str) -> int:
@@ -135,6 +135,41 @@ async def hold_running(session: AsyncSession, riff_ids: Iterable[str]) -> set[st
 
 async def open_ids(session: AsyncSession) -> Sequence[str]:
     return (await session.scalars(sa.select(RiffOrder.id).where(RiffOrder.status.in_(OPEN)))).all()
+
+
+async def get_source(session: AsyncSession, source_id: str) -> Source | None:
+    return await session.get(Source, source_id)
+
+
+async def source_of(session: AsyncSession, owner: str, digest: str) -> Source | None:
+    return await session.scalar(sa.select(Source).where(Source.owner == owner, Source.sha256 == digest))
+
+
+async def any_source(session: AsyncSession, digest: str) -> Source | None:
+    """Somebody's row of a sound."""
+    return await session.scalar(sa.select(Source).where(Source.sha256 == digest).limit(1))
+
+
+async def count_sources_since(session: AsyncSession, owner: str, moment: datetime) -> int:
+    query = sa.select(sa.func.count()).where(Source.owner == owner, Source.created_at > moment)
+    return await session.scalar(query) or 0
+
+
+async def touch_sources(session: AsyncSession, digest: str, now: datetime) -> bool:
+    """Note that a sound is used; False when nobody brought it. A sweep that deletes it waits, and sees the note."""
+    statement = sa.update(Source).where(Source.sha256 == digest).values(used_at=now).returning(Source.id)
+    return (await session.execute(statement)).first() is not None
+
+
+async def delete_unused_sources(session: AsyncSession, before: datetime) -> None:
+    """Delete the rows of sounds that were last used before a moment and that no riff needs or was made from."""
+    needed = sa.exists().where(RiffOrder.source == Source.sha256, RiffOrder.status.in_((*OPEN, Status.DONE)))
+    await session.execute(sa.delete(Source).where(Source.used_at < before, ~needed))
+
+
+async def source_digests(session: AsyncSession) -> set[str]:
+    """The sounds that rows name."""
+    return set(await session.scalars(sa.select(Source.sha256)))
 
 
 def beat(connection: sa.Connection, executor_id: str, ttl: float) -> None:

@@ -6,18 +6,20 @@ Every function takes a session; those that write want one from `Database.write`.
 import hashlib
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from generation.fields import MAX_SEED
+from generation.prompt import STYLE_NAME
 from generation.request import RiffRequest
 from market.catalog.models import Loop
 from market.errors import AlreadyFinished, KeyReused, NotFound, NotYours, TooManyRiffs
-from market.studio import queue, repository
+from market.studio import queue, repository, sources
 from market.studio.models import OPEN, RiffEvent, RiffOrder, Status
 
 MAX_OPEN_RIFFS = 8
@@ -42,21 +44,39 @@ def seed_of(idempotency_key: str) -> int:
     return int.from_bytes(hashlib.sha256(idempotency_key.encode()).digest()[:8]) % (MAX_SEED + 1)
 
 
+async def request_of(
+    session: AsyncSession, given: Mapping[str, object], *, seed: int, owner: str
+) -> RiffRequest:
+    """The request that a door was given, by the names of RiffRequest.parse, with `seed` where it names none.
+
+    Its source may be a loop's id, an upload's id or the SHA-256 of either's sound, and fills in tempo, metre, key,
+    length and, if it is a loop of ours, the prompt. Raises InvalidRequest, NotFound and SourceMissing.
+    """
+    parts = {name: value for name, value in given.items() if value not in (None, "")}
+    if "source" in parts:
+        origin = await sources.find(session, parts["source"], owner)
+        parts = origin.completed(parts)
+    return RiffRequest.parse(**{"prompt": None, "seed": seed, **parts})
+
+
 async def place(
     session: AsyncSession, request: RiffRequest, *, owner: str, door: str, idempotency_key: str
 ) -> RiffOrder:
     """Order a riff: its row, its place in the queue and its first event, in the caller's transaction.
 
     The same key at the same door gives the same order again. Raises KeyReused when that one asked for
-    something else, and TooManyRiffs when the owner has MAX_OPEN_RIFFS unfinished ones.
+    something else, TooManyRiffs when the owner has MAX_OPEN_RIFFS unfinished ones, and SourceMissing when the
+    sound that it starts from is not here.
     """
     key = f"{door}:{idempotency_key}"
-    await repository.lock_owner(session, owner)
+    await repository.lock(session, owner)
     known = await repository.by_key(session, key)
     if known is not None:
         return _same(known, request)
     if await repository.count_open(session, owner) >= MAX_OPEN_RIFFS:
         raise TooManyRiffs(MAX_OPEN_RIFFS)
+    if request.source:
+        await sources.hold(session, request.source)
     riff_id = secrets.token_hex(12)
     values = {
         "id": riff_id,
@@ -64,6 +84,7 @@ async def place(
         "door": door,
         "idempotency_key": key,
         "request": request.to_dict(),
+        "source": request.source or None,
         "status": Status.QUEUED,
         "created_at": datetime.now(UTC),
     }
@@ -157,6 +178,12 @@ async def fail(session: AsyncSession, riff_id: str, sentence: str) -> None:
     if order is not None and order.status in OPEN:
         order.error = sentence
         _end(session, order, Status.FAILED)
+
+
+def style_names(folder: Path) -> Sequence[str]:
+    """The styles that prompts may name: the folders of the shelf that hold a finished one."""
+    found = (path.parent.name for path in folder.glob("*/style.json"))
+    return sorted(name for name in found if STYLE_NAME.fullmatch(name))
 
 
 def _same(known: RiffOrder, request: RiffRequest) -> RiffOrder:

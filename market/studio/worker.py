@@ -6,8 +6,10 @@ import fcntl
 import math
 import os
 import secrets
+import shutil
 import signal
 import socket
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,7 +36,11 @@ def run(settings: Settings) -> None:
     """
     logs.configure()
     require_current(settings)
-    with _slot(settings.data_dir) as executor_id:
+    with _slot(settings.data_dir) as (executor_id, scratch):
+        # What a worker before had not finished when it was killed is gone with the folder.
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir()
+        tempfile.tempdir = str(scratch)
         asyncio.run(_work(settings, executor_id))
 
 
@@ -43,7 +49,7 @@ async def _work(settings: Settings, executor_id: str) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     database, storage = Database(settings), Storage.open(settings)
-    workshop = Workshop(database, storage, settings.model)
+    workshop = Workshop(database, storage, settings)
     caretaker = Caretaker(settings, database, storage, workshop)
     is_sqlite = settings.database_url.startswith("sqlite")
     with Liveness(settings, executor_id) as liveness:
@@ -96,8 +102,8 @@ async def _end(task: asyncio.Task[None]) -> None:
 
 
 @contextlib.contextmanager
-def _slot(data_dir: Path) -> Iterator[str]:
-    """The identity of this worker: the first of this machine's that no other process holds.
+def _slot(data_dir: Path) -> Iterator[tuple[str, Path]]:
+    """The identity of this worker, and a folder of its own: the first of this machine's that no other process holds.
 
     It stays the same from one process to the next, so that a restarted worker finds its own unfinished riffs
     at once, and the lock keeps a second process from having it at the same time.
@@ -116,7 +122,7 @@ def _slot(data_dir: Path) -> Iterator[str]:
                 executor_id = f"{socket.gethostname()}-{slot}-{secrets.token_hex(4)}"
                 file.write(executor_id)
                 file.flush()
-            yield executor_id
+            yield executor_id, places / f"{slot}.scratch"
             return
     raise WorkerRunning(f"{MAX_SLOTS} workers run on {places} already: stop one of them.")
 

@@ -6,8 +6,10 @@ commit: a second run changes nothing.
 """
 
 import asyncio
+import tempfile
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,17 +18,20 @@ import structlog
 from dbos import DBOS, DBOSConfiguredInstance, WorkflowSerializationFormat
 from sqlalchemy.exc import DBAPIError
 
+from generation.arrangement import Song
 from generation.errors import Cancelled, ModelUnavailable, RiffError, StorageFull
-from generation.request import RiffRequest
+from generation.request import RiffRequest, Take
 from market.db import Database
+from market.settings import Settings
 from market.storage import Storage
-from market.studio import service
+from market.studio import service, sources
 from market.studio.assets import Assets, folder, loop_of
 from market.studio.progress import ProgressBoard
 from market.studio.queue import WORKFLOW, WORKSHOP
+from market.studio.sources import Sound
 
 if TYPE_CHECKING:
-    from generation.engine import Engine
+    from generation.engine import Progress, Renderer
 
 UNEXPECTED = "Something went wrong while this riff was made: try it again, and tell whoever runs this place."
 # A riff that takes its worker down with it may do so three times.
@@ -51,23 +56,23 @@ _DATABASE_STEP: dict[str, Any] = {
 class Workshop(DBOSConfiguredInstance):
     """What a worker makes riffs with: the model in memory, the database and the storage."""
 
-    def __init__(self, database: Database, storage: Storage, model: Path | None) -> None:
+    def __init__(self, database: Database, storage: Storage, settings: Settings) -> None:
         super().__init__(WORKSHOP)
         self.progress = ProgressBoard(database, storage)
         self.making: set[str] = set()
         self._database = database
         self._storage = storage
-        self._model = model
-        self._engine: Engine | None = None
+        self._settings = settings
+        self._engine: Renderer | None = None
         self._loading = threading.Lock()
 
-    def engine(self) -> "Engine":
+    def engine(self) -> "Renderer":
         """The model, loaded at the first call. Raises ModelUnavailable; a later call tries again."""
-        from generation.engine import Engine
+        from generation.engine import load_engine
 
         with self._loading:
             if self._engine is None:
-                self._engine = Engine.load(self._model)
+                self._engine = load_engine(self._settings.model, self._settings.styles_dir)
                 log.info("the model is loaded", model=self._engine.model_id)
             return self._engine
 
@@ -107,12 +112,18 @@ class Workshop(DBOSConfiguredInstance):
         """Make the takes and keep their files: gives {"loops": records} or {"error": sentence}."""
         await self.progress.open(riff_id)
         try:
-            takes = await asyncio.to_thread(self._render, riff_id, RiffRequest.from_dict(request))
-            return {"loops": [await take.keep(self._storage, riff_id) for take in takes]}
+            wish = RiffRequest.from_dict(request)
+            sound = await self._sound(wish.source) if wish.source else None
+            with tempfile.TemporaryDirectory(prefix="song-") as work:
+                takes = await asyncio.to_thread(self._render, riff_id, wish, sound, Path(work))
+                return {"loops": [await take.keep(self._storage, riff_id) for take in takes]}
         except RiffError as error:
             if not isinstance(error, Cancelled):
                 log.warning("a riff failed", riff=riff_id, error=str(error))
             return {"error": str(error)}
+        except DBAPIError:
+            # The step is run again.
+            raise
         except Exception:
             log.exception("a riff failed", riff=riff_id)
             return {"error": UNEXPECTED}
@@ -135,13 +146,35 @@ class Workshop(DBOSConfiguredInstance):
         """Remove files of the riff that no row names: those of a cancelled, failed or killed attempt."""
         async with self._database.read() as session:
             order = await service.get(session, riff_id)
-        kept = {key for loop in order.loops for key in (loop.wav, loop.mp3, loop.png, loop.peaks)}
+        kept = {key for loop in order.loops for key in loop.keys}
         await self._storage.sweep(folder(riff_id), kept)
 
-    def _render(self, riff_id: str, request: RiffRequest) -> Sequence[Assets]:
-        riff = self.engine().render(
-            request,
-            on_progress=lambda progress: self.progress.report(riff_id, progress),
-            cancelled=lambda: self.progress.is_cancelled(riff_id),
-        )
-        return [Assets.make(index, take) for index, take in enumerate(riff.takes)]
+    async def _sound(self, digest: str) -> Sound:
+        async with self._database.read() as session:
+            return await sources.sound_of(session, self._storage, digest)
+
+    def _render(
+        self, riff_id: str, request: RiffRequest, sound: Sound | None, work: Path
+    ) -> Sequence[Assets]:
+        """Make what is asked for; `work` is a folder for what is too large for memory."""
+        from generation.arrange import perform
+
+        def told(progress: "Progress") -> None:
+            self.progress.report(riff_id, progress)
+
+        def cancelled() -> bool:
+            return self.progress.is_cancelled(riff_id)
+
+        if isinstance(request.arrangement, Song):
+            return [Assets.of_song(self.engine(), request, work, told, cancelled)]
+        riff = perform(self.engine(), request, None if sound is None else sound.audio, told, cancelled)
+        takes = riff.takes if sound is None else [_with_origin(take, sound) for take in riff.takes]
+        return [Assets.make(index, take) for index, take in enumerate(takes)]
+
+
+def _with_origin(take: Take, sound: Sound) -> Take:
+    """The take, in whose recipe stands that of the sound it starts from, if that is one of ours."""
+    if sound.recipe is None:
+        return take
+    source = {**take.recipe["source"], "recipe": sound.recipe}
+    return replace(take, recipe={**take.recipe, "source": source})

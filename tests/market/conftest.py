@@ -1,18 +1,25 @@
 """Ways to look at the market from a test."""
 
+import io
 import json
+import wave
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest_asyncio
 import sqlalchemy as sa
+from numpy.typing import NDArray
 
-from generation.request import RiffRequest
+from generation.audio.pcm import pcm24, sha256
+from generation.request import SAMPLE_RATE, RiffRequest, Take
 from market.db import Database
 from market.models import Loop, RiffOrder
+from market.storage import Storage
 from market.studio import service as studio
+from market.studio.assets import Assets, loop_of
 from market.studio.models import OPEN
 from tests.conftest import until
 
@@ -56,6 +63,60 @@ def loop(riff_id: str, take: int) -> Loop:
         png="p",
         peaks="j",
     )
+
+
+def beat(bpm: float = 120, bars: int = 2, level: float = 0.5) -> NDArray[np.float32]:
+    """A kick on one and after three, a snare on two and four, hats in eighths, and a low note from one to three."""
+    random = np.random.default_rng(1)
+    samples = round(bars * 240 * SAMPLE_RATE / bpm)
+    sound = np.zeros(samples)
+    place = np.arange(8_000) / SAMPLE_RATE
+    kick = np.sin(2 * np.pi * (50 * place + 6 * np.exp(-place * 30))) * np.exp(-place * 18)
+    noise = random.standard_normal(8_000)
+    bass = 0.5 * np.sin(2 * np.pi * 55 * np.arange(2 * SAMPLE_RATE) / SAMPLE_RATE)
+    for eighth in range(bars * 8):
+        at = round(eighth * 30 * SAMPLE_RATE / bpm)
+        hits = [0.3 * noise * np.exp(-place * 90)]
+        if eighth % 8 in (0, 5):
+            hits.append(kick)
+        if eighth % 8 == 0:
+            sound[at : at + round(60 * SAMPLE_RATE / bpm)] += bass[: round(60 * SAMPLE_RATE / bpm)]
+        if eighth % 4 == 2:
+            hits.append(0.8 * noise * np.exp(-place * 22))
+        for hit in hits:
+            stretch = sound[at : at + len(hit)]
+            stretch += hit[: len(stretch)]
+    return np.repeat((level * sound / np.abs(sound).max())[:, None], 2, 1).astype(np.float32)
+
+
+def wav(sound: NDArray[np.float32], channels: int = 2, rate: int = SAMPLE_RATE) -> bytes:
+    """(samples, 2) as a 24-bit WAV; the left side in as many channels as that."""
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(channels)
+        file.setsampwidth(3)
+        file.setframerate(rate)
+        file.writeframes(pcm24(np.repeat(sound[:, :1], channels, 1)))
+    return buffer.getvalue()
+
+
+async def finished(database: Database, storage: Storage) -> Loop:
+    """A loop of 2 bars with all its files, as a worker keeps it."""
+    riff_id = await order(database, wish(bars=2))
+    sound = beat()
+    recipe = {
+        "request": wish(bars=2).to_dict(),
+        "model": "none",
+        "codec": "none",
+        "samples": len(sound),
+        "sha256": sha256(sound),
+    }
+    image = np.tile(np.linspace(0, 255, 160).astype(np.uint8), (256, 1))
+    record = await Assets.make(0, Take(sound, image, recipe)).keep(storage, riff_id)
+    made = loop_of(riff_id, record, datetime.now(UTC))
+    async with database.write() as session:
+        await studio.finish(session, riff_id, [made])
+    return made
 
 
 async def order(database: Database, request: RiffRequest, owner: str = "somebody", key: str = "a") -> str:

@@ -39,4 +39,4 @@ def test_every_answer_is_as_documented(server: str, mode: GenerationMode) -> Non
         # An operation that takes nothing cannot be asked wrongly.
         with contextlib.suppress(Unsatisfiable):
             answers_as_documented()
-    assert tried >= {"POST /v1/riffs", "GET /v1/loops"}
+    assert tried >= {"POST /v1/riffs", "GET /v1/loops", "POST /v1/uploads"}

@@ -12,7 +12,7 @@ from alembic import command
 
 from market.db import Base, alembic_config, blocking_engine, require_current, upgrade
 from market.errors import DatabaseOutdated, DatabaseUnreachable
-from market.models import Loop
+from market.models import Loop, RiffOrder
 from market.settings import Settings
 from tests import postgresql
 from tests.conftest import ROOT, environment_of, settings_in
@@ -42,7 +42,7 @@ def test_down_and_up_again(settings: Settings) -> None:
     require_current(settings)
 
 
-def test_loops_from_before_metres_are_in_four(settings: Settings) -> None:
+def test_loops_from_before_metres_and_kinds_are_loops_in_four(settings: Settings) -> None:
     command.downgrade(alembic_config(settings), "0002")
     engine = blocking_engine(settings)
     try:
@@ -54,7 +54,13 @@ def test_loops_from_before_metres_are_in_four(settings: Settings) -> None:
             connection.execute(_filled(loop, id="a-0", riff_id="a"))
         upgrade(settings)
         with engine.connect() as connection:
-            assert connection.execute(sa.select(Loop.id, Loop.metre)).all() == [("a-0", "4/4")]
+            columns = (Loop.id, Loop.metre, Loop.kind, Loop.pictures, Loop.stems)
+            assert connection.execute(sa.select(*columns)).all() == [("a-0", "4/4", "loop", {}, {})]
+            assert connection.scalar(sa.select(RiffOrder.source)) is None
+        # And back, with rows that refer to each other.
+        command.downgrade(alembic_config(settings), "0002")
+        with engine.connect() as connection:
+            assert connection.scalar(sa.select(sa.func.count()).select_from(sa.table("loop"))) == 1
     finally:
         engine.dispose()
 

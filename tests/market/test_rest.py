@@ -1,13 +1,18 @@
 """The REST door: what it takes, what it refuses, and in which words."""
 
+import inspect
 from typing import Any
 
 import httpx
 import pytest
 
+from generation.arrangement import PARTS
+from generation.models.styles import RECORD, StyleShelf
+from generation.presets import PRESETS
 from generation.request import RiffRequest
 from market.db import Database
 from market.models import RiffEvent, RiffOrder, WorkerBeat
+from market.settings import Settings
 from market.storage import Storage
 from market.studio import service as studio
 from market.studio.repository import ClockSeconds
@@ -62,7 +67,7 @@ async def test_the_metre_is_what_is_given_or_what_the_prompt_says(http: httpx.As
 async def test_a_riff_from_before_metres_is_in_four(http: httpx.AsyncClient, database: Database) -> None:
     wanted = wish("a slow waltz", metre="4/4", steps=16)
     riff_id = await order(database, wanted)
-    later = ("metre", "morph_to", "morph", "strength")
+    later = ("metre", "morph_to", "morph", "strength", "source", "keep", "arrangement")
     async with database.write() as session:
         riff = await studio.get(session, riff_id)
         riff.request = {field: value for field, value in riff.request.items() if field not in later}
@@ -132,7 +137,7 @@ async def test_bad_input_is_refused_in_a_sentence(
         (b"", 422, "The body is missing: send the request as JSON."),
         (b"{", 422, "The body is not JSON."),
         (b"[]", 422, "The body has to be a JSON object, sent as application/json."),
-        (b"{}", 422, "prompt is missing."),
+        (b"{}", 422, "The prompt is empty: say what you want to hear."),
         (b'{"prompt": "x", "bpm": NaN}', 422, "bpm has to be from 40 to 240, not “nan”."),
         (b'{"prompt": "x", "bpm": 1e999}', 422, "bpm has to be from 40 to 240, not “inf”."),
         (b'{"prompt": "' + b"x" * 70_000 + b'"}', 413, "This request is too large."),
@@ -331,6 +336,45 @@ async def test_files_come_whole_in_parts_or_not_again(
     assert (missing.status_code, missing.headers["content-type"]) == (404, PROBLEM)
 
 
+async def test_a_song_is_sent_piece_by_piece(
+    http: httpx.AsyncClient, database: Database, storage: Storage
+) -> None:
+    riff_id = await order(database, wish())
+    data = bytes(range(256)) * 40_000
+    song = loop(riff_id, 0)
+    song.wav = f"loops/{riff_id}/0-0123456789abcdef.wav"
+    await storage.put(song.wav, data, "audio/wav")
+    async with database.write() as session:
+        await studio.finish(session, riff_id, [song])
+    path = f"/v1/loops/{riff_id}-0/audio.wav"
+    whole = await http.get(path)
+    assert whole.content == data
+    assert whole.headers["content-length"] == str(len(data))
+    part = await http.get(path, headers={"range": "bytes=1000-"})
+    assert (part.status_code, part.content) == (206, data[1000:])
+    assert part.headers["content-range"] == f"bytes 1000-{len(data) - 1}/{len(data)}"
+
+
+async def test_a_loop_from_before_has_the_files_that_it_has(
+    http: httpx.AsyncClient, database: Database, storage: Storage
+) -> None:
+    riff_id = await order(database, wish())
+    async with database.write() as session:
+        await studio.finish(session, riff_id, [loop(riff_id, 0)])
+    seen = (await http.get(f"/v1/loops/{riff_id}-0")).json()
+    assert (seen["kind"], seen["links"]["stems"]) == ("loop", {})
+    assert seen["links"]["thumbnail"] == seen["links"]["png"]
+    assert (await http.get(seen["links"]["recipe"])).json() == seen["recipe"]
+    for kind, sentence in [
+        ("light", f"There is no such format of loop {riff_id}-0: it was made before there was one."),
+        ("video", f"There is no such format of loop {riff_id}-0: it was made before there was one."),
+        ("flac", "The file w is not in the storage."),
+    ]:
+        refusal = await http.get(seen["links"][kind])
+        assert (refusal.status_code, refusal.json()["detail"]) == (404, sentence)
+    assert await storage.list("") == []
+
+
 async def test_events_are_sent_in_order_and_resumed(http: httpx.AsyncClient, database: Database) -> None:
     riff_id = await order(database, wish())
     progress = [
@@ -418,7 +462,7 @@ async def test_the_document_names_every_answer(http: httpx.AsyncClient) -> None:
     }
     file = ["200", "206", "304", "404", "416"]
     assert answers == {
-        "POST /v1/riffs": ["202", "413", "422", "429"],
+        "POST /v1/riffs": ["202", "404", "413", "422", "429"],
         "GET /v1/riffs/{riff_id}": ["200", "404"],
         "DELETE /v1/riffs/{riff_id}": ["200", "403", "404", "409"],
         "GET /v1/riffs/{riff_id}/events": ["200", "204", "404"],
@@ -426,18 +470,49 @@ async def test_the_document_names_every_answer(http: httpx.AsyncClient) -> None:
         "GET /v1/loops": ["200", "422"],
         "GET /v1/loops/{loop_id}": ["200", "404"],
         "GET /v1/loops/{loop_id}/audio.wav": file,
+        "GET /v1/loops/{loop_id}/audio.flac": file,
+        "GET /v1/loops/{loop_id}/audio.ogg": file,
+        "GET /v1/loops/{loop_id}/audio.opus": file,
         "GET /v1/loops/{loop_id}/audio.mp3": file,
+        "GET /v1/loops/{loop_id}/stems/{role}.wav": file,
+        "GET /v1/loops/{loop_id}/video.mp4": file,
         "GET /v1/loops/{loop_id}/spectrogram.png": file,
+        "GET /v1/loops/{loop_id}/spectrogram-light.png": file,
+        "GET /v1/loops/{loop_id}/thumbnail.webp": file,
+        "GET /v1/loops/{loop_id}/recipe.json": ["200", "404"],
         "GET /v1/loops/{loop_id}/peaks.json": file,
+        "POST /v1/uploads": ["200", "201", "413", "422", "429", "507"],
+        "GET /v1/uploads/{upload_id}": ["200", "404"],
+        "GET /v1/presets": ["200"],
+        "GET /v1/styles": ["200"],
         "GET /healthz": ["200"],
         "GET /readyz": ["200", "503"],
     }
 
 
-def test_the_schema_says_what_is_checked() -> None:
-    from market.studio.schemas import RiffIn
-
-    fields = RiffIn.model_json_schema()["properties"]
-    not_yet_asked_for = {"morph_to", "morph", "strength"}
-    assert set(fields) == set(RiffRequest.parse(prompt="x").to_dict()) - not_yet_asked_for
+async def test_the_schema_says_what_is_checked(http: httpx.AsyncClient) -> None:
+    schemas = (await http.get("/openapi.json")).json()["components"]["schemas"]
+    fields = schemas["RiffIn"]["properties"]
+    assert set(fields) == set(inspect.signature(RiffRequest.parse).parameters)
     assert fields["metre"]["enum"] == ["4/4", "3/4", "6/8"]
+    assert fields["keep"]["enum"] == ["groove", "harmony"]
+    kinds = fields["arrangement"]["anyOf"][0]["discriminator"]["mapping"]
+    documented = {
+        kind: set(schemas[place.rpartition("/")[2]]["properties"]) - {"kind"} for kind, place in kinds.items()
+    }
+    assert documented == {kind: set(parts) for kind, parts in PARTS.items()}
+
+
+async def test_presets_and_styles_are_listed(http: httpx.AsyncClient, settings: Settings) -> None:
+    presets = (await http.get("/v1/presets")).json()["presets"]
+    assert presets == {name: dict(fields) for name, fields in PRESETS.items()}
+    placed = (await http.post("/v1/riffs", json={"prompt": "a lofi beat", "preset": "sketch"})).json()
+    assert (placed["request"]["steps"], placed["request"]["bars"]) == (4, 2)
+
+    assert (await http.get("/v1/styles")).json() == {"styles": []}
+    for name in ("lofi-tape", "no style!", "half-learnt"):
+        (settings.styles_dir / name).mkdir(parents=True)
+        if name != "half-learnt":
+            (settings.styles_dir / name / RECORD).write_text("{}")
+    assert (await http.get("/v1/styles")).json() == {"styles": StyleShelf(settings.styles_dir).names()}
+    assert StyleShelf(settings.styles_dir).names() == ["lofi-tape"]

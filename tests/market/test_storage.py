@@ -9,11 +9,13 @@ import pytest
 
 from market.errors import AssetMissing
 from market.settings import Settings
-from market.storage import Storage
+from market.storage import CHUNK, Storage
 from tests.conftest import ROOT, environment_of, settings_in
 
 WRITE_TOO_MUCH = """
 import asyncio
+import sys
+from pathlib import Path
 from generation.errors import StorageFull
 from market.settings import Settings
 from market.storage import Storage
@@ -23,6 +25,10 @@ async def main():
     await storage.put("a/small.wav", bytes(10_000), "audio/wav")
     try:
         await storage.put("a/large.wav", bytes(1_000_000), "audio/wav")
+    except StorageFull as error:
+        print(error)
+    try:
+        await storage.put_file("a/song.wav", Path(sys.argv[1]), "audio/wav")
     except StorageFull as error:
         print(error)
 
@@ -41,6 +47,30 @@ async def test_a_file_is_kept_and_never_changes(storage: Storage) -> None:
     assert await storage.get("a/b.wav") == b"hello"
     assert await storage.size("a/b.wav") == 5
     assert await storage.get_range("a/b.wav", 1, 3) == b"el"
+
+
+async def test_a_large_file_goes_in_and_out_by_its_path(storage: Storage, tmp_path: Path) -> None:
+    song, copy = tmp_path / "song.wav", tmp_path / "copy.wav"
+    song.write_bytes(bytes(range(256)) * 50_000)
+    await storage.put_file("a/song.wav", song, "audio/wav")
+    await storage.put_file("a/song.wav", song, "audio/wav")
+    assert await storage.exists("a/song.wav")
+    assert not await storage.exists("a/other.wav")
+    pieces = [piece async for piece in storage.chunks("a/song.wav", 100, 3_000_000)]
+    assert max(map(len, pieces)) == CHUNK
+    assert b"".join(pieces) == song.read_bytes()[100:3_000_000]
+    await storage.get_file("a/song.wav", copy)
+    assert copy.read_bytes() == song.read_bytes()
+    with pytest.raises(AssetMissing):
+        await storage.get_file("a/other.wav", tmp_path / "other.wav")
+    assert await asyncio.to_thread(names, tmp_path) == [
+        "a",
+        "assets",
+        "copy.wav",
+        "data",
+        "song.wav",
+        "song.wav",
+    ]
 
 
 async def test_one_of_many_writers_wins(storage: Storage) -> None:
@@ -80,16 +110,17 @@ async def test_a_key_stays_in_the_storage(storage: Storage, tmp_path: Path) -> N
 
 def test_no_space_is_said_in_a_sentence_and_nothing_is_left(settings: Settings) -> None:
     """A limit on the size of files stands in for a full disk here; test_worker.py fills a real file system."""
+    song = settings.data_dir.with_name("song.wav")
+    song.write_bytes(bytes(1_000_000))
     done = subprocess.run(
-        ["sh", "-c", 'ulimit -f 600 && exec "$@"', "-", sys.executable, "-c", WRITE_TOO_MUCH],
+        ["sh", "-c", 'ulimit -f 600 && exec "$@"', "-", sys.executable, "-c", WRITE_TOO_MUCH, song],
         env={"PYTHONPATH": str(ROOT), **environment_of(settings)},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.stdout == (
-        f"There is no space left to write to {settings.storage_url}: free some and try again.\n"
-    ), done.stderr
+    sentence = f"There is no space left to write to {settings.storage_url}: free some and try again.\n"
+    assert done.stdout == 2 * sentence, done.stderr
     files = [path.name for path in Path(settings.storage_url).rglob("*") if path.is_file()]
     assert files == ["small.wav"]
 
@@ -98,3 +129,8 @@ async def test_a_url_may_name_the_folder(tmp_path: Path) -> None:
     storage = Storage.open(settings_in(tmp_path, storage_url=f"file://{tmp_path}/with space"))
     await storage.put("a", b"x", "audio/wav")
     assert (tmp_path / "with space" / "a").read_bytes() == b"x"
+
+
+def names(folder: Path) -> list[str]:
+    """What is anywhere in a folder."""
+    return sorted(path.name for path in folder.rglob("*"))

@@ -221,7 +221,7 @@ async def test_a_full_disk_fails_the_riff_and_nothing_is_left_of_it(
 
     little = await ended(database, await order(database, wish(bars=1, bpm=240, steps=1), key="b"))
     assert little.status == "done"
-    assert await asyncio.to_thread(endings, loops) == ["json", "mp3", "png", "wav"]
+    assert await asyncio.to_thread(endings, loops) == ["json", "mp3", "png", "png", "wav", "webp"]
 
 
 async def test_another_worker_takes_over_from_one_that_shows_no_life(
@@ -283,7 +283,7 @@ async def is_finished_once(database: Database, storage: Storage, riff: RiffOrder
     assert kinds[0] == "queued"
     assert kinds[-1] == "done"
     assert set(kinds[1:-1]) == {"progress"}
-    named = sorted(key for loop in riff.loops for key in (loop.wav, loop.mp3, loop.png, loop.peaks))
+    named = sorted(key for loop in riff.loops for key in loop.keys)
 
     async def stored() -> object:
         return await storage.list(f"loops/{riff.id}")

@@ -117,6 +117,36 @@ async def test_again_and_vary_keep_the_wish(
     await visitor.check()
 
 
+async def test_again_and_vary_keep_what_the_form_cannot_say(
+    visit: Visit, worker: StartWorker, http: httpx.AsyncClient
+) -> None:
+    visitor = await visit()
+    page = visitor.page
+    worker()
+    shortest = {"prompt": "church bells", "bars": 1, "bpm": 240, "steps": 1}
+    layers = {"kind": "layers", "drums": "", "bass": "acid bass"}
+    wish = {**shortest, "arrangement": layers, "morph_to": "rain", "morph": 0.5}
+    placed = (await http.post("/v1/riffs", json=wish)).json()
+    await page.goto(f"/?riff={placed['id']}")
+    await finished(page)
+    [loop] = (await http.get(placed["links"]["self"])).json()["loops"]
+    repaint = {"source": loop["id"], "steps": 1, "arrangement": {"kind": "repaint", "low_hz": 200}}
+    painted = (await http.post("/v1/riffs", json=repaint)).json()
+    for asked, button, changed in (
+        (placed, "Vary", {"variation_seed", "variation"}),
+        (painted, "Again", {"seed"}),
+    ):
+        await page.goto(f"/?riff={asked['id']}")
+        await finished(page)
+        known = page.url
+        await page.get_by_role("button", name=button).click()
+        await page.wait_for_url(lambda url, known=known: url != known)
+        repeated = (await http.get(f"/v1/riffs/{page.url.split('riff=')[1]}")).json()["request"]
+        assert {field for field in repeated if repeated[field] != asked["request"][field]} == changed
+        await finished(page)
+    await visitor.check()
+
+
 async def test_one_loop_plays_at_a_time(visit: Visit, worker: StartWorker) -> None:
     visitor = await visit()
     page = visitor.page

@@ -17,7 +17,7 @@ class Player extends EventTarget {
   #decoded = new Map();
   #volume = storedVolume();
 
-  /** Play a loop ({id, links.wav}) from `offset` seconds; whatever played before falls silent. */
+  /** Play a loop ({id, kind, links}) from `offset` seconds; whatever played before falls silent. */
   async play(loop, offset = 0) {
     const ask = ++this.#asked;
     this.#open();
@@ -26,7 +26,8 @@ class Player extends EventTarget {
     await resumed;
     if (ask !== this.#asked) return;
     this.#silence();
-    const source = new AudioBufferSourceNode(this.context, { buffer, loop: true });
+    const source = new AudioBufferSourceNode(this.context, { buffer, loop: loop.kind !== "song" });
+    source.onended = () => source === this.source && this.stop();
     source.connect(this.#gain);
     this.#startedAt = this.context.currentTime - offset;
     source.start(0, offset);
@@ -101,7 +102,8 @@ class Player extends EventTarget {
 
   #buffer(loop) {
     if (!this.#decoded.has(loop.id)) {
-      const loading = fetch(loop.links.wav)
+      // A song has an end and nothing to be exact about, and as WAV a hundred megabytes.
+      const loading = fetch(loop.kind === "song" ? loop.links.mp3 : loop.links.wav)
         .then((answer) => {
           if (!answer.ok) throw new Error("This loop's audio is not there.");
           return answer.arrayBuffer();

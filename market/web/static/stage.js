@@ -225,9 +225,12 @@ export class Stage {
     if (words !== this.#spoken) this.#part("live").textContent = this.#spoken = words;
   }
 
+  /** Number the bars, of long pieces every second or fourth or so. */
   #rule(bars) {
+    const every = Math.ceil(bars / 16);
+    const marks = Array.from({ length: Math.ceil(bars / every) }, (_, mark) => mark * every + 1);
     this.#part("ruler").replaceChildren(
-      ...Array.from({ length: bars }, (_, bar) => Object.assign(document.createElement("span"), { textContent: bar + 1 })),
+      ...marks.map((bar) => Object.assign(document.createElement("span"), { textContent: bar })),
     );
   }
 

@@ -58,10 +58,16 @@ function wishOf(form) {
   );
 }
 
-/** A loop's request as a wish for the API: old recipes do not name the metre, and some of a recipe cannot be asked for. */
+/** A loop's request as a wish for the API: old recipes do not name the metre, and bars and layers are asked for in other words. */
 function wishBehind({ metre, recipe }) {
-  const { morph_to, morph, strength, ...wish } = recipe.request;
-  return { ...wish, metre };
+  const { arrangement, ...wish } = recipe.request;
+  return { ...wish, metre, arrangement: arrangement && asked(arrangement) };
+}
+
+function asked({ kind, first, last, prompts, ...parts }) {
+  if (kind === "repaint") return { kind, bars: `${first}-${last}`, ...parts };
+  if (kind === "layers") return { kind, ...Object.fromEntries(prompts) };
+  return { kind, ...(prompts && { prompts }), ...parts };
 }
 
 async function place(wish) {
