@@ -40,6 +40,20 @@ def count_progress(label: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
+@contextmanager
+def share_progress(label: str) -> Iterator[Callable[[float, str], None]]:
+    """A bar for work that is counted in time; gives a callback (share of all, what to say of it)."""
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TextColumn("{task.fields[note]}", markup=False),
+    )
+    with _progress(*columns, transient=True) as progress:
+        task = progress.add_task(label[:60], total=1.0, note="")
+        yield lambda share, note: progress.update(task, completed=share, note=note)
+
+
 def _progress(*columns: ProgressColumn, transient: bool) -> Progress:
     console = Console(stderr=True)
     return Progress(

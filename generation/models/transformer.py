@@ -22,6 +22,7 @@ import torch
 import torch.nn.functional as F
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
+from diffusers.loaders import PeftAdapterMixin
 from torch import Tensor, nn
 
 from generation.request import METRES
@@ -34,7 +35,7 @@ _STEPS = {"4/4": slice(0, 16), "3/4": slice(16, 28), "6/8": slice(28, 40)}
 assert {metre: steps.stop - steps.start for metre, steps in _STEPS.items()} == METRES
 
 
-class RiffTransformer(ModelMixin, ConfigMixin):  # type: ignore[misc]
+class RiffTransformer(ModelMixin, ConfigMixin, PeftAdapterMixin):  # type: ignore[misc]
     """Predicts clean latents (B, tokens, latent_size) from noisy ones.
 
     Parameters

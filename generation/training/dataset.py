@@ -115,6 +115,29 @@ def mix(score: Score, stems: Stems, codec: SpectrogramCodec, count: int) -> list
     return examples
 
 
+def write_examples(target: Path, examples: list[Example]) -> None:
+    """A file of examples, as `Dataset` reads it."""
+    facts = [
+        {
+            "caption": example.caption,
+            "bpm": example.bpm,
+            "key": example.key,
+            "metre": example.metre,
+            "bars": example.spectrogram.sixteenths // METRES[example.metre],
+            "seed": example.seed,
+        }
+        for example in examples
+    ]
+    arrays: dict[str, NDArray[np.uint8]] = {}
+    for length in {_length(fact) for fact in facts}:
+        pairs = zip(examples, facts, strict=True)
+        pictures = [example.spectrogram for example, fact in pairs if _length(fact) == length]
+        arrays[_array("level", length)] = np.stack([picture.level for picture in pictures])
+        arrays[_array("stereo", length)] = np.stack([picture.stereo for picture in pictures])
+    with write_whole(target) as file:
+        np.savez(file, facts=np.array(json.dumps(facts)), **arrays)  # type: ignore[arg-type]
+
+
 class Dataset:
     """All examples in memory, grouped by metre and bars, and their captions encoded once."""
 
@@ -181,25 +204,7 @@ class Dataset:
 def _prepare_shard(shard: Path, target: Path, mixes: int) -> None:
     codec = SpectrogramCodec()
     examples = [example for score, stems in read_shard(shard) for example in mix(score, stems, codec, mixes)]
-    facts = [
-        {
-            "caption": example.caption,
-            "bpm": example.bpm,
-            "key": example.key,
-            "metre": example.metre,
-            "bars": example.spectrogram.sixteenths // METRES[example.metre],
-            "seed": example.seed,
-        }
-        for example in examples
-    ]
-    arrays: dict[str, NDArray[np.uint8]] = {}
-    for length in {_length(fact) for fact in facts}:
-        pairs = zip(examples, facts, strict=True)
-        pictures = [example.spectrogram for example, fact in pairs if _length(fact) == length]
-        arrays[_array("level", length)] = np.stack([picture.level for picture in pictures])
-        arrays[_array("stereo", length)] = np.stack([picture.stereo for picture in pictures])
-    with write_whole(target) as file:
-        np.savez(file, facts=np.array(json.dumps(facts)), **arrays)  # type: ignore[arg-type]
+    write_examples(target, examples)
 
 
 def _length(fact: dict[str, Any]) -> Length:

@@ -21,7 +21,8 @@ from torch import Tensor
 
 from generation.files import write_whole
 from generation.models.transformer import RiffTransformer
-from generation.training.dataset import Batch, Conditions, Dataset
+from generation.training.dataset import Batch, Dataset
+from generation.training.objective import add_noise, flow_loss, guided, predict, without_text
 
 log = logging.getLogger(__name__)
 
@@ -154,20 +155,16 @@ class _Run:
         told = dataset.conditions(batch, self.noise)
         rows = len(clean)
         drop = torch.rand(rows, generator=self.noise, device=clean.device) < self.plan.text_dropout
-        heard = _without_text(self.model, told, drop)
-        sigma = torch.randn(rows, generator=self.noise, device=clean.device)
-        sigma = torch.sigmoid(sigma + self.plan.noise_mean)
-        noise = torch.randn(clean.shape, generator=self.noise, device=clean.device)
-        noisy = torch.lerp(clean, noise, sigma[:, None, None])
+        heard = without_text(self.model, told, drop)
+        noisy, sigma = add_noise(clean, self.plan.noise_mean, self.noise)
         scale, target = None, clean
         with torch.autocast(clean.device.type, torch.bfloat16):
             if self.teacher:
                 draw = torch.rand(2, rows, generator=self.noise, device=clean.device)
                 scale = torch.where(drop | (draw[0] < 0.1), torch.ones(()), MAX_GUIDANCE ** draw[1])
-                target = _guided(self.teacher, noisy, sigma, heard, scale)
-            predicted = _predict(self.model, noisy, sigma, heard, scale)
-        error = (predicted.float() - target).square().mean((1, 2))
-        loss: Tensor = (error / sigma.square().clamp_min(0.1)).mean()
+                target = guided(self.teacher, noisy, sigma, heard, scale)
+            predicted = predict(self.model, noisy, sigma, heard, scale)
+        loss = flow_loss(predicted, target, sigma)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
@@ -196,8 +193,8 @@ class _Run:
                 sigma = torch.full((len(clean),), 1 - signal, device=clean.device)
                 if self.teacher:
                     scale = torch.full_like(sigma, 3.5)
-                    target = _guided(self.teacher, noisy, sigma, told, scale)
-                error = _predict(self.average, noisy, sigma, told, scale) - target
+                    target = guided(self.teacher, noisy, sigma, told, scale)
+                error = predict(self.average, noisy, sigma, told, scale) - target
                 errors.append(float(error.square().sum() / (clean.shape[0] * clean.shape[1])))
             scores[str(signal)] = round(sum(errors) / len(errors) / self.average.config.patch_size, 5)
         return scores
@@ -240,40 +237,6 @@ class _Run:
 def _read(folder: Path, plan: TrainingPlan) -> RiffTransformer:
     model = RiffTransformer.from_pretrained(folder, torch_dtype=torch.float32, low_cpu_mem_usage=False)
     return model.to(plan.device).eval()  # type: ignore[no-any-return]
-
-
-def _predict(
-    model: RiffTransformer, noisy: Tensor, sigma: Tensor, told: Conditions, scale: Tensor | None = None
-) -> Tensor:
-    predicted: Tensor = model(
-        noisy, sigma, told.text, told.text_weight, told.pooled_text, told.bpm, told.key, told.metre, scale
-    )
-    return predicted
-
-
-@torch.no_grad()
-def _guided(
-    teacher: RiffTransformer, noisy: Tensor, sigma: Tensor, told: Conditions, scale: Tensor
-) -> Tensor:
-    """What the teacher says under classifier-free guidance: two passes."""
-    everywhere = torch.ones(len(noisy), dtype=torch.bool, device=noisy.device)
-    free = _predict(teacher, noisy, sigma, _without_text(teacher, told, everywhere)).float()
-    held = _predict(teacher, noisy, sigma, told).float()
-    return free + scale[:, None, None] * (held - free)
-
-
-def _without_text(model: RiffTransformer, told: Conditions, rows: Tensor) -> Conditions:
-    """The conditions with the model's own "no text" in the given rows, (B,) bool."""
-    first = torch.zeros_like(told.text_weight[0])
-    first[0] = 1
-    return Conditions(
-        torch.where(rows[:, None, None], model.no_text, told.text),
-        torch.where(rows[:, None], first, told.text_weight),
-        torch.where(rows[:, None], model.no_pooled_text, told.pooled_text),
-        told.bpm,
-        told.key,
-        told.metre,
-    )
 
 
 def _fit_basis(model: RiffTransformer, dataset: Dataset, chance: random.Random) -> None:

@@ -38,7 +38,8 @@ def equip(carried: Path) -> None:
         sys.path.append(site)
     if find_spec("diffusers") is None:
         stand_in = import_module("generation.training.gpu.stand_in")
-        sys.modules["diffusers"] = sys.modules["diffusers.configuration_utils"] = stand_in
+        for name in ("diffusers", "diffusers.configuration_utils", "diffusers.loaders"):
+            sys.modules[name] = stand_in
     if find_spec("transformers") is None:
         _without_transformers()
 

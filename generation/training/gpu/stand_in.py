@@ -36,6 +36,10 @@ class ConfigMixin:
         self.config = Config(getattr(self, "config", {}), **values)
 
 
+class PeftAdapterMixin:
+    """Adapters are neither learnt nor loaded there."""
+
+
 class ModelMixin(nn.Module):
     """Reads and writes a folder of config.json and weights as diffusers does."""
 
