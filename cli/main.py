@@ -7,7 +7,21 @@ import sys
 
 import typer
 
-from cli import evaluate, make, serve, tend, train
+from cli import (
+    evaluate,
+    export,
+    finetune,
+    make,
+    morph,
+    remix,
+    repaint,
+    riffusion,
+    serve,
+    song,
+    tend,
+    train,
+    verify,
+)
 from generation.errors import RiffError
 
 app = typer.Typer(
@@ -16,7 +30,21 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for commands in (make.commands, serve.commands, tend.commands, train.commands, evaluate.commands):
+for commands in (
+    make.commands,
+    remix.commands,
+    morph.commands,
+    repaint.commands,
+    serve.commands,
+    tend.commands,
+    train.commands,
+    finetune.commands,
+    evaluate.commands,
+    song.commands,
+    riffusion.commands,
+    export.commands,
+    verify.commands,
+):
     app.registered_commands += commands.registered_commands
     app.registered_groups += commands.registered_groups
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from generation import fields
+from generation import fields, form
 from generation.errors import InvalidRequest
 
 LOOPS = (2, 16)
@@ -107,7 +107,7 @@ def parse(value: object, *, bars: int) -> Arrangement | None:
         )
     given = {name: part for name, part in value.items() if name != "kind"}
     kind = str(value["kind"])
-    allowed = _PARTS[kind]
+    allowed = PARTS[kind]
     for name in given:
         if name not in allowed:
             raise InvalidRequest(
@@ -122,14 +122,13 @@ def parse(value: object, *, bars: int) -> Arrangement | None:
         case "extend":
             return _extend(given, bars)
         case "song":
-            return Song(
-                fields.number("arrangement.seconds", given.get("seconds"), SONG_SECONDS, 120.0),
-                fields.text("arrangement.form", given.get("form"), "The form"),
-            )
+            text = fields.text("arrangement.form", given.get("form"), "The form")
+            form.read(text)
+            return Song(fields.number("arrangement.seconds", given.get("seconds"), SONG_SECONDS, 120.0), text)
     return _layers(given)
 
 
-_PARTS = {
+PARTS = {
     "morph": ("prompts", "loops", "over", "curve", "to_seed"),
     "repaint": ("bars", "low_hz", "high_hz"),
     "extend": ("bars", "side"),

@@ -13,6 +13,10 @@ class InvalidRequest(RiffError):
         self.field = field
 
 
+class UnreadableAudio(RiffError):
+    """A file that is no audio, or none that anything can be made from."""
+
+
 class ModelUnavailable(RiffError):
     """The weights are missing, damaged or of another kind."""
 
@@ -29,3 +33,20 @@ class StorageFull(RiffError):
 
     def __init__(self, place: str) -> None:
         super().__init__(f"There is no space left to write to {place}: free some and try again.")
+
+
+class SourceMissing(RiffError):
+    """A request starts from a sound that was not given with it."""
+
+    def __init__(self, digest: str) -> None:
+        super().__init__(
+            f"The sound that this starts from ({digest[:12]}…) is not here: give the same file again."
+        )
+
+
+class NotPossible(RiffError):
+    """The chosen model, or the chosen combination, cannot do what is asked."""
+
+
+class UnreadablePicture(RiffError):
+    """A picture that is damaged, hostile, or no spectrogram that can be turned into sound."""

@@ -19,6 +19,7 @@ from generation import fields
 from generation.arrangement import Arrangement, Extend, Layers, Morph, Repaint, Song, kind_of
 from generation.errors import InvalidRequest
 from generation.fields import MAX_SEED
+from generation.form import plan
 from generation.presets import preset_of
 from generation.prompt import parse_prompt
 
@@ -203,6 +204,8 @@ class RiffRequest:
             )
         if isinstance(arrangement, Morph | Song | Layers) and self.takes > 1:
             raise InvalidRequest("takes", f"A {kind_of(arrangement)} is made once: leave takes at 1.")
+        if isinstance(arrangement, Song):
+            plan(self, arrangement.seconds, arrangement.form)
 
     @property
     def sixteenths(self) -> int:
@@ -246,8 +249,12 @@ class RiffRequest:
                     yield f"below-{high:g}hz"
             case Extend(bars, side):
                 yield f"{bars}-{side}"
-            case Morph() | Song() | Layers() as arrangement:
-                yield kind_of(arrangement)
+            case Morph(prompts, loops, over):
+                yield "-".join(["morph", _words(" ".join(prompts), 24), f"{loops}-{over}"])
+            case Song(seconds, form):
+                yield "-".join(["song", f"{seconds:g}s", *filter(None, [_words(form, 32)])])
+            case Layers(prompts):
+                yield "-".join(["layers", *filter(None, [_words(" ".join(text for _, text in prompts), 32)])])
 
     def take(self, index: int) -> Self:
         """The request that gives take `index` of this one by itself."""

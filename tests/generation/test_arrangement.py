@@ -200,8 +200,11 @@ def test_names_of_files_tell_relatives_apart() -> None:
         parse(source=DIGEST, arrangement={"kind": "repaint", "bars": "2-3"}),
         parse(source=DIGEST, arrangement={"kind": "repaint", "bars": "2-3", "low_hz": 300}),
         parse(source=DIGEST, arrangement={"kind": "extend", "bars": 2}),
+        parse(arrangement={"kind": "morph", "prompts": ["rain", "drums"], "over": "time"}),
         parse(arrangement={"kind": "song"}),
+        parse(arrangement={"kind": "song", "form": "A B", "seconds": 40}),
         parse(arrangement={"kind": "layers"}),
+        parse(arrangement={"kind": "layers", "bass": "", "lead": "solo flute"}),
     ]
     assert [request.name for request in requests] == [
         "bells-120bpm-3",
@@ -212,6 +215,9 @@ def test_names_of_files_tell_relatives_apart() -> None:
         "bells-120bpm-3-from-ababab-bars2-3",
         "bells-120bpm-3-from-ababab-bars2-3-above-300hz",
         "bells-120bpm-3-from-ababab-2-after",
-        "bells-120bpm-3-song",
+        "bells-120bpm-3-morph-rain-drums-5-time",
+        "bells-120bpm-3-song-120s",
+        "bells-120bpm-3-song-40s-a-b",
         "bells-120bpm-3-layers",
+        "bells-120bpm-3-layers-solo-flute",
     ]

@@ -5,12 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from torch import Tensor
 
-from generation.engine import Engine, Progress
+from generation.engine import FEATURES, Engine, Progress, load_engine
 from generation.errors import Cancelled, ModelUnavailable
 from generation.models import tiny
-from generation.models.pipeline import RiffPipeline
+from generation.models.pipeline import Canvas, RiffPipeline, Window, starting_noise
+from generation.models.styles import UnknownStyle
 from generation.request import RiffRequest
+from generation.spectrogram.patches import to_patches
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +70,7 @@ def test_a_remix_keeps_more_of_its_source_the_weaker_it_is(engine: Engine) -> No
 
     def distance(strength: float) -> float:
         take = engine.render(request(strength=strength), source=source.audio).takes[0]
-        assert take.recipe["source"] == source.recipe["sha256"]
+        assert take.recipe["source"] == {"sha256": source.recipe["sha256"]}
         return float(np.abs(take.image.astype(np.float64) - source.image).mean())
 
     assert distance(0.05) < distance(1.0)
@@ -118,6 +121,61 @@ def test_all_lengths_and_tempi_work(engine: Engine) -> None:
     for bars, bpm in ((1, 240), (3, 173.3), (16, 239), (1, 40)):
         asked = request(bars=bars, bpm=bpm, steps=1)
         assert len(engine.render(asked).takes[0].audio) == asked.samples
+
+
+def test_what_is_known_of_a_picture_stays_and_the_rest_is_painted(engine: Engine) -> None:
+    """Known patches come back through the principal components, which keep all of a picture of the model's own."""
+    known = engine.codec.encode(engine.render(request(bars=2, seed=8)).takes[0].audio, 32)
+    asked, transformer = request(bars=2), engine.pipeline.transformer
+    free = np.zeros(known.level.shape, np.bool_)
+    free[:128, 40:] = True
+    *_, last = engine.pipeline.denoise(asked, engine.texts(asked)[0], canvas=Canvas(known, free))
+    wanted = to_patches(known)[None]
+    wanted = transformer.to_patches(transformer.to_latents(wanted))[0, 16:]
+    painted = transformer.to_patches(last.predicted)[0]
+    assert (painted[16:] - wanted).abs().max() < 1e-4
+    plain = engine.pipeline(asked, engine.texts(asked)[0], engine.codec).level.astype(float)
+    level = engine.pipeline.picture(last.predicted, engine.codec).level.astype(float)
+    assert np.abs(level - plain)[:128].mean() > 1
+
+
+def test_windows_that_agree_are_one_picture(engine: Engine) -> None:
+    """Two bars in windows of two bars from either of them: the same loop, turned, seen twice."""
+    asked = request(bars=2)
+    prompt = engine.texts(asked)[0]
+    noise = starting_noise(asked, engine.pipeline.transformer.config.latent_size)
+    *_, whole = engine.pipeline.denoise(asked, prompt)
+    *_, windowed = engine.pipeline.slide(asked, noise, [Window(0, 2, prompt), Window(1, 2, prompt)])
+    assert (whole.predicted - windowed.predicted).abs().max() < 1e-4
+
+
+def test_a_variation_towards_its_own_seed_is_itself(engine: Engine) -> None:
+    plain, turned = (
+        engine.render(request(**change)) for change in ({}, {"variation_seed": 3, "variation": 0.5})
+    )
+    assert plain.takes[0].recipe["sha256"] == turned.takes[0].recipe["sha256"]
+
+
+def test_emphasis_leads_towards_what_is_emphasised(engine: Engine) -> None:
+    def pooled(prompt: str) -> Tensor:
+        return engine.texts(request(prompt=prompt))[0].pooled[0]
+
+    bells = pooled("bells")
+    near = [
+        float(pooled(f"{words} and soft rain") @ bells)
+        for words in ("[bells]", "bells", "(bells)", "(bells:1.5)")
+    ]
+    assert near == sorted(near)
+    assert near[-1] > near[0] + 0.05
+
+
+def test_a_folder_of_ours_is_our_engine(tiny_model: Path, tmp_path: Path) -> None:
+    loaded = load_engine(tiny_model, tmp_path / "styles")
+    assert isinstance(loaded, Engine)
+    assert loaded.can == FEATURES
+    with pytest.raises(UnknownStyle, match="There is no style “warm”"):
+        loaded.render(request(prompt="bells style:warm"))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_folder_is_a_diffusers_pipeline(tiny_model: Path) -> None:
