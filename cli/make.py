@@ -7,7 +7,6 @@ from rich.console import Console
 from rich.table import Table
 
 from cli import takes as options
-from cli.progress import riff_progress
 from generation.presets import PRESETS
 from generation.request import RiffRequest
 
@@ -45,13 +44,7 @@ def make(
         steps=steps,
         guidance_scale=guidance,
     )
-    folder = options.folder_for(out)
-    watch = options.Stopwatch()
-    with riff_progress(request.prompt) as on_progress:
-        with watch.timed("loading"):
-            engine = options.load(model)
-        riff = engine.render(request, on_progress)
-    options.write_takes(riff, folder, watch, engine.model_id, as_json=as_json)
+    options.make_and_write([request], out, model, as_json=as_json)
 
 
 @commands.command()

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from cli import takes as options
-from cli.progress import riff_progress
 from generation.request import RiffRequest
 
 commands = typer.Typer()
@@ -60,12 +59,4 @@ def morph(
             "to_seed": to_seed,
         },
     )
-    folder = options.folder_for(out)
-    watch = options.Stopwatch()
-    with riff_progress(request.prompt) as on_progress:
-        from generation.arrange import perform
-
-        with watch.timed("loading"):
-            engine = options.load(model)
-        riff = perform(engine, request, on_progress=on_progress)
-    options.write_takes(riff, folder, watch, engine.model_id, as_json=as_json)
+    options.make_and_write([request], out, model, as_json=as_json)

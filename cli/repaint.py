@@ -8,11 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from cli import takes as options
-from cli.progress import riff_progress
 from cli.sources import Source, open_source
 from generation import fields
 from generation.errors import RiffError
-from generation.request import KEEPS, TAKES, Riff, RiffRequest, Take
+from generation.request import KEEPS, TAKES, RiffRequest
 
 commands = typer.Typer()
 
@@ -57,7 +56,7 @@ def repaint(
         source=source.sha256,
         arrangement=arrangement,
     )
-    _make([request], source, out, model, as_json=as_json)
+    options.make_and_write([request], out, model, as_json=as_json, source=source)
 
 
 @commands.command()
@@ -94,7 +93,7 @@ def extend(
         source=source.sha256,
         arrangement={"kind": "extend", "bars": added, "side": "before" if before else "after"},
     )
-    _make([request], source, out, model, as_json=as_json)
+    options.make_and_write([request], out, model, as_json=as_json, source=source)
 
 
 @commands.command()
@@ -138,36 +137,10 @@ def vary(
             )
             for other in seeds
         ]
-    _make(requests, source, out, model, as_json=as_json)
+    options.make_and_write(requests, out, model, as_json=as_json, source=source)
 
 
 def _prompt(source: Source, prompt: str) -> str:
     if prompt or source.request is None:
         return prompt
     return source.request.prompt
-
-
-def _make(
-    requests: list[RiffRequest], source: Source, out: Path, model: str | None, *, as_json: bool
-) -> None:
-    """Perform requests that start from a sound, and write all their takes."""
-    folder = options.folder_for(out)
-    watch = options.Stopwatch()
-    takes: list[Take] = []
-    timings: dict[str, float] = {}
-    with riff_progress(requests[0].prompt) as on_progress:
-        from generation.arrange import perform
-
-        with watch.timed("loading"):
-            engine = options.load(model)
-        for index, request in enumerate(requests):
-
-            def relay(at: Any, index: int = index) -> None:
-                on_progress(replace(at, take=at.take + index, takes=at.takes * len(requests)))
-
-            riff = perform(engine, request, source.audio if request.source else None, relay)
-            takes += source.named_in(riff).takes
-            for phase, seconds in riff.timings.items():
-                timings[phase] = timings.get(phase, 0.0) + seconds
-    whole = Riff(requests[0], tuple(takes), timings)
-    options.write_takes(whole, folder, watch, engine.model_id, as_json=as_json)

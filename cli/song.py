@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli import takes as options
-from cli.progress import riff_progress, share_progress
+from cli.progress import share_progress
 from generation import fields
 from generation.arrangement import SONG_SECONDS, Song
 from generation.errors import RiffError
@@ -133,15 +133,7 @@ def layers(
         guidance_scale=guidance,
         arrangement={"kind": "layers", **{role: text for role, text in asked.items() if text is not None}},
     )
-    folder = options.folder_for(out)
-    watch = options.Stopwatch()
-    with riff_progress(request.prompt) as on_progress:
-        from generation.arrange import perform
-
-        with watch.timed("loading"):
-            engine = options.load(model)
-        riff = perform(engine, request, on_progress=on_progress)
-    options.write_takes(riff, folder, watch, engine.model_id, as_json=as_json)
+    options.make_and_write([request], out, model, as_json=as_json)
 
 
 def _show(request: RiffRequest, sections: tuple[Section, ...]) -> None:

@@ -4,18 +4,20 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.progress import riff_progress
 from generation.errors import RiffError
 from generation.files import write_whole
 from generation.request import Riff, RiffRequest, Take
 
 if TYPE_CHECKING:
-    from generation.engine import Renderer
+    from cli.sources import Source
+    from generation.engine import Progress, Renderer
 
 Prompt = Annotated[str, typer.Argument(help="What to hear: “church bells into electronic beats”.")]
 Bars = Annotated[str, typer.Option(help="Length in bars, 1 to 16; 4 where nothing else says it.")]
@@ -72,12 +74,38 @@ class Stopwatch:
         return {name: round(value, 3) for name, value in spent.items()}
 
 
-def write_takes(riff: Riff, out: Path, watch: Stopwatch, model_id: str, *, as_json: bool) -> None:
-    """Write each take's WAV, PNG and JSON (and a WAV for each stem), print their paths or one JSON object."""
+def make_and_write(
+    requests: Sequence[RiffRequest],
+    out: Path,
+    model: str | None,
+    *,
+    as_json: bool,
+    source: "Source | None" = None,
+) -> None:
+    """Perform requests, those that name a sound from `source`, under one bar; write all their takes and print them."""
+    folder = folder_for(out)
+    watch = Stopwatch()
+    takes: list[Take] = []
+    timings: dict[str, float] = {}
+    with riff_progress(requests[0].prompt) as on_progress:
+        from generation.arrange import perform
+
+        with watch.timed("loading"):
+            engine = load(model)
+        for index, request in enumerate(requests):
+
+            def relay(at: "Progress", index: int = index) -> None:
+                on_progress(replace(at, take=at.take + index, takes=at.takes * len(requests)))
+
+            riff = perform(engine, request, source.audio if source and request.source else None, relay)
+            takes += (riff if source is None else source.named_in(riff)).takes
+            for phase, seconds in riff.timings.items():
+                timings[phase] = timings.get(phase, 0.0) + seconds
+    whole = Riff(requests[0], tuple(takes), timings)
     with watch.timed("writing"):
-        written = [_write(take, out) for take in riff.takes]
+        written = [_write(take, folder) for take in whole.takes]
     if as_json:
-        typer.echo(json.dumps(_summary(riff, written, watch, model_id)))
+        typer.echo(json.dumps(_summary(whole, written, watch, engine.model_id)))
     else:
         for paths in written:
             typer.echo("\n".join(paths.values()))

@@ -101,7 +101,10 @@ def test_json_is_one_object(tiny_model: Path, tmp_path: Path) -> None:
         ),
         (("make", "bells", "--key", "H"), "“H” is not a key: write it like Am, F#, Bb minor or C major.\n"),
         (("make", "bells", "--out", "file/sub"), "The folder file/sub cannot be used: Not a directory.\n"),
-        (("verify", "file"), "file holds no recipe of ours: give a file that riff make or riff export wrote.\n"),
+        (
+            ("verify", "file"),
+            "file holds no recipe of ours: give a file that riff make or riff export wrote.\n",
+        ),
         (("verify", "nowhere.wav"), "nowhere.wav cannot be read: No such file or directory.\n"),
     ],
 )

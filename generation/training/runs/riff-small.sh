@@ -38,3 +38,7 @@ riff=$repository/.venv/bin/riff
 # composer while it was being written: its bytes cannot be made again, its like can.
 "$riff" corpus "$work/5" --count 704 --first-seed 4000000
 "$repository/.venv/bin/python" -m generation.training.inverse "$work/5" --out "$work/run-5"
+
+# 6. The network that finds beats (its docstring says how what ships differs).
+"$riff" corpus "$work/6" --count 2400 --first-seed 0
+"$repository/.venv/bin/python" -m generation.training.grid "$work/6" --out "$work/grid.npz"
