@@ -21,7 +21,7 @@ def test_a_song_is_three_files_and_its_plan_on_stderr(tiny_model: Path, tmp_path
     )
     assert made.returncode == 0, made.stderr
     paths = [Path(line) for line in made.stdout.splitlines()]
-    assert paths == [Path("made") / f"techno-240bpm-3-song.{ending}" for ending in ("wav", "png", "json")]
+    assert paths == [Path("made") / f"techno-240bpm-3-song-30s-intro-1-a-2-b-1.{ending}" for ending in ("wav", "png", "json")]
     assert sorted(path.name for path in (tmp_path / "made").iterdir()) == sorted(path.name for path in paths)
     plan = [line.split() for line in made.stderr.splitlines()]
     assert plan[0] == ["from", "section", "bars", "how"]
@@ -81,7 +81,7 @@ def test_layers_are_files_that_add_up(tiny_model: Path, tmp_path: Path) -> None:
         model=tiny_model,
     )
     assert made.returncode == 0, made.stderr
-    name = "techno-132bpm-3-layers"
+    name = "techno-132bpm-3-layers-rock-drums"
     wanted = [f"{name}{rest}" for rest in (".wav", ".png", ".json", "-drums.wav", "-bass.wav")]
     assert made.stdout.splitlines() == wanted
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(wanted)
