@@ -9,6 +9,7 @@ from generation.errors import (
     SourceMissing,
     StorageFull,
     UnreadableAudio,
+    UnreadablePicture,
 )
 
 
@@ -115,7 +116,7 @@ def status_of(error: RiffError) -> int:
     match error:
         case MarketError():
             return error.status_code
-        case InvalidRequest() | UnreadableAudio() | SourceMissing() | NotPossible():
+        case InvalidRequest() | UnreadableAudio() | UnreadablePicture() | SourceMissing() | NotPossible():
             return 422
         case ModelUnavailable():
             return 503

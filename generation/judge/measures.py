@@ -51,18 +51,21 @@ def rulers() -> str:
 def seam_flux(mono: NDArray[np.float32], bars: int) -> float:
     """How much the spectrum changes at the seam, over the median of the loop's other bar starts; NaN for one bar.
 
-    The change is the largest mean difference in dB, over a range of 60 dB, of two frames of 23 ms, half a frame apart,
-    within 17 ms of a bar start.
+    What changes is told by `change_at`.
     """
     if bars < 2:
         return math.nan
     starts = np.rint(np.arange(bars) * len(mono) / bars).astype(int)
-    change = [_change(mono, start) for start in starts]
+    change = [change_at(mono, int(start)) for start in starts]
     usual = float(np.median(change[1:]))
     return change[0] / usual if usual > 1e-6 else math.nan
 
 
-def _change(mono: NDArray[np.float32], start: int, frame: int = 1024, hop: int = 256) -> float:
+def change_at(mono: NDArray[np.float32], start: int, frame: int = 1024, hop: int = 256) -> float:
+    """How much a loop's spectrum changes at a sample.
+
+    The largest mean difference in dB, over a range of 60 dB, of two frames of 23 ms, half a frame apart, within 17 ms.
+    """
     centres = start + np.arange(-3, 4) * hop
     frames = mono[(centres[:, None] + np.arange(-frame // 2, frame // 2)) % len(mono)]
     spectra = np.abs(np.fft.rfft(frames * np.hanning(frame), axis=1))
