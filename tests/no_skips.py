@@ -9,7 +9,8 @@ ALLOWED = "Discord's OpenAPI document"
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    if hasattr(session.config, "workerinput"):  # a worker of pytest-xdist, which tells the session that started it
+    # A worker of pytest-xdist tells the session that started it.
+    if hasattr(session.config, "workerinput"):
         return
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     skipped = [report for report in reporter.stats.get("skipped", []) if ALLOWED not in str(report.longrepr)]

@@ -21,7 +21,8 @@ def test_a_song_is_three_files_and_its_plan_on_stderr(tiny_model: Path, tmp_path
     )
     assert made.returncode == 0, made.stderr
     paths = [Path(line) for line in made.stdout.splitlines()]
-    assert paths == [Path("made") / f"techno-240bpm-3-song-30s-intro-1-a-2-b-1.{ending}" for ending in ("wav", "png", "json")]
+    name = "techno-240bpm-3-song-30s-intro-1-a-2-b-1"
+    assert paths == [Path("made") / f"{name}.{ending}" for ending in ("wav", "png", "json")]
     assert sorted(path.name for path in (tmp_path / "made").iterdir()) == sorted(path.name for path in paths)
     plan = [line.split() for line in made.stderr.splitlines()]
     assert plan[0] == ["from", "section", "bars", "how"]
