@@ -97,7 +97,7 @@ def test_over_time_the_first_prompt_goes_and_the_last_one_comes(shipped: Engine)
 
     mono = take.audio.mean(1)
     starts = np.rint(np.arange(16) * len(mono) / 16).astype(int)
-    change = np.array([measures._change(mono, start) for start in starts[2:-1]])
+    change = np.array([measures.change_at(mono, int(start)) for start in starts[2:-1]])
     # Windows begin and end on bars; the beats between them are as rough without any.
     assert np.median(change[::2]) < 1.4 * np.median(change[1::2])
 
