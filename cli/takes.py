@@ -23,7 +23,9 @@ Prompt = Annotated[str, typer.Argument(help="What to hear: “church bells into 
 Bars = Annotated[str, typer.Option(help="Length in bars, 1 to 16; 4 where nothing else says it.")]
 Bpm = Annotated[str | None, typer.Option(help="Tempo, 40 to 240; else the prompt's, else 120.")]
 Metre = Annotated[str | None, typer.Option(help="4/4, 3/4 or 6/8; else the prompt's, else 4/4.")]
-KeyName = Annotated[str | None, typer.Option("--key", help="Key, like Am or F# major.")]
+KeyName = Annotated[
+    str | None, typer.Option("--key", help="Key, like Am or F# major; else the prompt's, if it names one.")
+]
 Seed = Annotated[str | None, typer.Option(help="The same seed gives the same bytes again.")]
 Takes = Annotated[str, typer.Option(help="How many candidates, 1 to 4; 1 where nothing else says it.")]
 Negative = Annotated[str, typer.Option(help="What not to hear.")]

@@ -41,6 +41,10 @@ _ACCIDENTAL = {"": 0, "#": 1, "♯": 1, "sharp": 1, "b": -1, "♭": -1, "flat": 
 _KEY = re.compile(r"([A-G])\s*(#|♯|b|♭|sharp|flat)?\s*(m|min|minor|maj|major|M)?", re.IGNORECASE)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _BPM_IN_PROMPT = re.compile(r"\b(\d{2,3}(?:\.\d+)?)\s*bpm\b", re.IGNORECASE)
+# With a capital letter: "in a minor key" names none.
+_KEY_IN_PROMPT = re.compile(
+    r"\b([A-G])(?:(#|♯|b|♭)|[ -](sharp|flat))?[ -](minor|major|min|maj)\b(?![ -](?:key|mood|mode|feel))"
+)
 _METRE_IN_PROMPT = {
     "4/4": re.compile(r"\b4/4\b"),
     "3/4": re.compile(r"\b(3/4|waltz|waltzes|vals|minuet|mazurka|ländler)\b", re.IGNORECASE),
@@ -145,8 +149,9 @@ class RiffRequest:
         """Check what a door was given and fill in what it was not.
 
         None and "" stand for "not given", and a preset fills what was not given. A missing tempo is read from the
-        prompt ("90 bpm", or its genre's) and so is a missing metre ("waltz", "6/8"); a missing seed is drawn. A source
-        without more said is remixed at a strength of 0.6. Raises InvalidRequest with field and sentence.
+        prompt ("90 bpm", or its genre's) and so are a missing metre ("waltz", "6/8") and key ("in E minor"); a missing
+        seed is drawn. A source without more said is remixed at a strength of 0.6. Raises InvalidRequest with field and
+        sentence.
         """
         chosen = preset_of(preset)
 
@@ -162,7 +167,7 @@ class RiffRequest:
             bars=fields.whole("bars", given("bars", bars), BARS, 4),
             bpm=fields.number("bpm", given("bpm", bpm), BPM, bpm_of(text)),
             metre=metre_of(text) if metre in (None, "") else _metre(metre),
-            key=None if key in (None, "") else Key.parse(str(key)),
+            key=key_of(text) if key in (None, "") else Key.parse(str(key)),
             takes=fields.whole("takes", given("takes", takes), TAKES, 1),
             negative_prompt=fields.text(
                 "negative_prompt", given("negative_prompt", negative_prompt), "The negative prompt"
@@ -319,6 +324,12 @@ def bpm_of(prompt: str) -> float:
     words = prompt.lower()
     found = [genre for genre in GENRE_BPM if re.search(rf"\b{re.escape(genre)}\b", words)]
     return float(GENRE_BPM[max(found, key=len)]) if found else DEFAULT_BPM
+
+
+def key_of(prompt: str) -> Key | None:
+    """The key that a prompt names, like "E minor" or "B flat major"; None where it names none."""
+    found = _KEY_IN_PROMPT.search(prompt)
+    return None if found is None else Key.parse(f"{found[1]}{found[2] or found[3] or ''} {found[4]}")
 
 
 def metre_of(prompt: str) -> str:

@@ -150,7 +150,9 @@ class RiffIn(BaseModel):
         json_schema_extra={"type": "string", "enum": list(METRES)},
         description="Beats in a bar; by default what the prompt says (waltz, 6/8), or 4/4",
     )
-    key: SkipValidation[str | None] = Field(None, examples=["Am"], description="A key like Am, F#, Bb minor")
+    key: SkipValidation[str | None] = Field(
+        None, examples=["Am"], description="A key like Am, F#, Bb minor; by default what the prompt says"
+    )
     seed: SkipValidation[int | None] = _whole(
         (0, MAX_SEED), "The same seed gives the same loop; drawn by default"
     )

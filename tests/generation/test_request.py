@@ -169,3 +169,24 @@ def test_file_names_are_plain() -> None:
     request = RiffRequest.parse(prompt="Café ../../etc: “bells”", seed=3, bpm=87.5, key="F#m")
     assert request.name == "cafe-etc-bells-87.5bpm-Fsm-3"
     assert RiffRequest.parse(prompt="雨", seed=3).name == "riff-120bpm-3"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "key"),
+    [
+        ("funk in E minor", "Em"),
+        ("Bb major brass", "Bb"),
+        ("C# min techno, 130 bpm", "C#m"),
+        ("piano in F sharp minor", "F#m"),
+        ("strings, B-flat major", "Bb"),
+        ("a minor key melody", None),
+        ("harp in a minor key", None),
+        ("A minor key waltz", None),
+        ("D major", "D"),
+        ("drums for E", None),
+    ],
+)
+def test_a_key_that_the_prompt_names_is_the_key(prompt: str, key: str | None) -> None:
+    request = RiffRequest.parse(prompt=prompt, seed=1)
+    assert (None if request.key is None else str(request.key)) == key
+    assert str(RiffRequest.parse(prompt=prompt, seed=1, key="G").key) == "G"
