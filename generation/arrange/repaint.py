@@ -14,6 +14,7 @@ import scipy.ndimage
 from numpy.typing import NDArray
 
 from generation.arrangement import Repaint
+from generation.audio.crossfade import crossfaded
 from generation.audio.pcm import sha256
 from generation.engine import Engine, Progress, Renderer, engine_that_paints
 from generation.errors import InvalidRequest
@@ -99,19 +100,11 @@ def spliced(
     new, old = new[start:stop].copy(), source[start:stop]
     if stop - start < len(source):
         length = min(round(_FADE_SECONDS * SAMPLE_RATE), len(new) // 2)
-        new[:length] = _crossed(old[:length], new[:length])
-        new[-length:] = _crossed(old[-length:][::-1], new[-length:][::-1])[::-1]
+        new[:length] = crossfaded(old[:length], new[:length])
+        new[-length:] = crossfaded(old[-length:][::-1], new[-length:][::-1])[::-1]
     result = source.copy()
     result[start:stop] = _limited(new)
     return result
-
-
-def _crossed(old: Audio, new: Audio) -> Audio:
-    """From one sound to another, (n, 2), their power staying even however alike they are (Fink et al., 2016)."""
-    share = (np.arange(len(old)) + 0.5)[:, None] / len(old) * math.pi / 2
-    alike = float((old * new).sum()) / max(float(np.sqrt(np.square(old).sum() * np.square(new).sum())), 1e-12)
-    power = 1 + max(alike, 0.0) * np.sin(2 * share)
-    return np.asarray((np.cos(share) * old + np.sin(share) * new) / np.sqrt(power), np.float32)
 
 
 def _only(band: tuple[float, float], audio: Audio) -> Audio:

@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from generation.arrange import repaint
 from generation.arrange.layers import has_drums, ringing
 from generation.arrangement import Repaint, Song
+from generation.audio.crossfade import crossfaded
 from generation.audio.export import wav_stream
 from generation.audio.limiter import Limiter, limit_loop
 from generation.audio.loudness import TARGET_LUFS, loudness
@@ -260,7 +261,8 @@ def _joined(phrases: Iterator[_Phrase], request: RiffRequest) -> Iterator[tuple[
     previous: _Phrase | None = None
     for phrase in phrases:
         if previous is not None:
-            _fade(previous.audio[-len(phrase.before) :], phrase.before)
+            end = previous.audio[-len(phrase.before) :]
+            end[:] = crossfaded(end, phrase.before)
             if previous.section != phrase.section:
                 stroke = previous.audio[-samples_of(2, request.bpm) :]
                 rung = scipy.signal.oaconvolve(stroke, room, axes=0)[len(stroke) :]
@@ -270,17 +272,6 @@ def _joined(phrases: Iterator[_Phrase], request: RiffRequest) -> Iterator[tuple[
         previous = phrase
     assert previous is not None
     yield previous, previous.audio
-
-
-def _fade(end: Audio, following: Audio) -> None:
-    """Fade `end`, in place, into `following`, whose power stays even however alike the two are."""
-    alike = float(np.vdot(end, following)) / max(
-        math.sqrt(float(np.vdot(end, end) * np.vdot(following, following))), 1e-9
-    )
-    angle = np.linspace(0, math.pi / 2, len(end))[:, None]
-    out, into = np.cos(angle), np.sin(angle)
-    even = np.sqrt(1 + 2 * max(0.0, alike) * out * into)
-    end[:] = (out * end + into * following) / even
 
 
 def _swept(sound: Audio, openness: NDArray[np.float64]) -> Audio:

@@ -279,9 +279,13 @@ def starting_noise(request: RiffRequest, latent_size: int) -> Tensor:
     if request.variation_seed in (None, request.seed) or request.variation == 0:
         return noise
     other = torch.randn(shape, generator=torch.Generator().manual_seed(request.variation_seed or 0))
-    angle = torch.acos(torch.nn.functional.cosine_similarity(noise.flatten(), other.flatten(), dim=0))
-    weights = torch.sin((1 - request.variation) * angle), torch.sin(request.variation * angle)
-    return (weights[0] * noise + weights[1] * other) / torch.sin(angle)
+    return slerp(noise, other, request.variation)
+
+
+def slerp(start: Tensor, end: Tensor, share: float) -> Tensor:
+    """Spherical interpolation (Shoemake, 1985) of two tensors taken as vectors."""
+    angle = torch.acos(torch.nn.functional.cosine_similarity(start.flatten(), end.flatten(), dim=0))
+    return (torch.sin((1 - share) * angle) * start + torch.sin(share * angle) * end) / torch.sin(angle)
 
 
 def groove(level: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from generation.arrange.grid import find_grid
 from generation.arrange.stretch import stretch
+from generation.audio.crossfade import crossfaded
 from generation.judge.measures import seam_flux, seam_step
 from generation.request import SAMPLE_RATE, RiffRequest
 
@@ -46,15 +47,9 @@ def on_grid(
 
 
 def close(played: NDArray[np.float32], samples: int, overlap: int) -> NDArray[np.float32]:
-    """A loop of `samples` samples from (samples + overlap or more, 2): what follows its end fades into its start.
-
-    Both sides of the fade keep their power at every moment, however alike they are: gains of equal power are divided
-    by what the correlation of the two stretches adds (Fink, Holters and Zölzer, 2016, "Signal-Matched
-    Power-Complementary Cross-Fading and Dry-Wet Mixing").
-    """
+    """A loop of `samples` samples from (samples + overlap or more, 2): what follows its end fades into its start."""
     loop = played[:samples].copy()
-    rising, falling = _gains(loop[:overlap], played[samples : samples + overlap])
-    loop[:overlap] = rising * loop[:overlap] + falling * played[samples : samples + overlap]
+    loop[:overlap] = crossfaded(played[samples : samples + overlap], loop[:overlap])
     return loop
 
 
@@ -70,15 +65,3 @@ def measured(loop: NDArray[np.float32], request: RiffRequest, overlap: int) -> d
         "step": round(seam_step(mono), 3),
         "overlap": round(overlap / SAMPLE_RATE, 4),
     }
-
-
-def _gains(
-    rising: NDArray[np.float32], falling: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Gains (n, 1) for what comes and what goes, (n, 2) each."""
-    energy = math.sqrt(float(np.square(rising).sum()) * float(np.square(falling).sum()))
-    alike = min(max(float((rising * falling).sum()) / energy, 0.0), 1.0) if energy else 0.0
-    turn = (np.arange(len(rising)) + 0.5) / len(rising) * (np.pi / 2)
-    power = np.sqrt(1 + alike * np.sin(2 * turn))
-    up, down = np.sin(turn) / power, np.cos(turn) / power
-    return up[:, None].astype(np.float32), down[:, None].astype(np.float32)

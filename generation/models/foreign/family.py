@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from generation.models.pipeline import slerp
 from generation.prompt import parse_prompt
 from generation.request import SAMPLE_RATE, RiffRequest
 
@@ -100,12 +101,6 @@ def noise_of(request: RiffRequest, shape: tuple[int, ...], generator: torch.Gene
         return noise
     other = torch.randn(shape, generator=torch.Generator().manual_seed(request.variation_seed))
     return slerp(noise, other, request.variation)
-
-
-def slerp(start: Tensor, end: Tensor, share: float) -> Tensor:
-    """Spherical interpolation (Shoemake, 1985) of two tensors taken as vectors."""
-    angle = torch.acos(torch.nn.functional.cosine_similarity(start.flatten(), end.flatten(), dim=0))
-    return (torch.sin((1 - share) * angle) * start + torch.sin(share * angle) * end) / torch.sin(angle)
 
 
 def resampled(samples: NDArray[np.float32], rate: int, to: int = SAMPLE_RATE) -> NDArray[np.float32]:
