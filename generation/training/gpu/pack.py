@@ -99,10 +99,11 @@ def pack_text(file: Path, count: int) -> int:
     """The text encoder with the word pieces of so many composed captions; gives the number of pieces."""
     from safetensors.torch import load_file
 
-    from generation.models.text import TextEncoder, _model_folder
+    from generation.minilm import model_folder
+    from generation.models.text import TextEncoder
     from generation.training.gpu.text import write_carried
 
-    folder, encoder = _model_folder(), TextEncoder()
+    folder, encoder = model_folder(), TextEncoder()
     pieces = {piece for text in captions(count) for piece in encoder._tokenizer.tokenize(text)}
     vocabulary = (folder / "vocab.txt").read_text(encoding="utf-8").splitlines()
     return write_carried(load_file(folder / "model.safetensors"), vocabulary, pieces, file)

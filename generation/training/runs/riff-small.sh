@@ -42,3 +42,9 @@ riff=$repository/.venv/bin/riff
 # 6. The network that finds beats (its docstring says how what ships differs).
 "$riff" corpus "$work/6" --count 2400 --first-seed 0
 "$repository/.venv/bin/python" -m generation.training.grid "$work/6" --out "$work/grid.npz"
+
+# 7. What the market hears and compares with (generation/embedding): 9 minutes of rendering and 9 of training, then the
+# prints of stage 3's scores and the network that hears notes for them: 4 minutes.
+"$repository/.venv/bin/python" -m generation.training.embedding hear "$work/7"
+"$repository/.venv/bin/python" -m generation.training.embedding learn "$work/7" --out "$work/ear.npz"
+"$repository/.venv/bin/python" -m generation.training.originality --out "$work/prints.npz"
