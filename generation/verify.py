@@ -25,6 +25,7 @@ from generation.audio.recipes import (
     DEMUXERS,
     checked,
     ending_of,
+    id3_bytes,
     open_picture,
     pcm_of,
     read_recipe,
@@ -193,7 +194,9 @@ def _compared_encoding(path: Path, ending: str, again: Again) -> str:
     encode_file(again.wav, beside, ending, tags_of(again.recipe))
     if ending == "mp3" and not _same_bytes(path, beside):
         seconds = again.recipe["samples"] / SAMPLE_RATE
-        measured = (path.stat().st_size - _tag_bytes(path)) * 8 / seconds / 1000
+        with path.open("rb") as file:
+            tag = id3_bytes(file.read(10))
+        measured = (path.stat().st_size - tag) * 8 / seconds / 1000
         nearest = min(_MP3_KBPS, key=lambda kbps: abs(kbps - measured))
         encode_file(again.wav, beside, ending, tags_of(again.recipe), nearest)
     return _same_sound(path, beside, ending, again)
@@ -318,13 +321,6 @@ def _decoded(path: Path, container: str, output: list[str], raw: Path, seconds: 
     except ffmpeg.FfmpegFailed:
         raise _changed(path, "sound") from None
     return np.memmap(raw, np.int16, "r") if raw.stat().st_size > 1 else np.zeros(0, np.int16)
-
-
-def _tag_bytes(path: Path) -> int:
-    """Length of the ID3v2 tag that an MP3 starts with: four times seven bits."""
-    with path.open("rb") as file:
-        head = file.read(10)
-    return 10 + sum(part << 7 * place for place, part in enumerate(reversed(head[6:10])))
 
 
 def _changed(path: Path, part: str) -> RiffError:

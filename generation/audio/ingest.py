@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generation.audio import ffmpeg
+from generation.audio.recipes import id3_bytes
 from generation.errors import StorageFull, UnreadableAudio
 from generation.request import SAMPLE_RATE
 
@@ -170,6 +171,10 @@ def _container(path: Path) -> str | None:
     """The name that ffmpeg gives to the format that a file's first bytes are in, None for none that is taken."""
     with path.open("rb") as file:
         start = file.read(12)
+        if start[:3] == b"ID3":
+            # A FLAC's content credentials are in a tag before it.
+            file.seek(id3_bytes(start))
+            return "flac" if file.read(4) == b"fLaC" else "mp3"
     if start[:4] in (b"RIFF", b"RF64") and start[8:] == b"WAVE":
         return "wav"
     if start[:4] == b"fLaC":
@@ -179,7 +184,7 @@ def _container(path: Path) -> str | None:
     if start[4:8] == b"ftyp":
         return "mov"
     is_layer_3 = int.from_bytes(start[:2], "big") & 0xFFE6 == 0xFFE2
-    return "mp3" if start[:3] == b"ID3" or is_layer_3 else None
+    return "mp3" if is_layer_3 else None
 
 
 def _probe(source: list[str], work: Path) -> tuple[int, float | None]:

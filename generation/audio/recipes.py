@@ -63,6 +63,11 @@ def ending_of(path: Path) -> str:
         size = path.stat().st_size
         with path.open("rb") as file:
             start = file.read(64)
+            if start[:3] == b"ID3":
+                # Content credentials of a FLAC are in a tag before it, where those of an MP3 are, too.
+                file.seek(id3_bytes(start))
+                behind = file.read(64)
+                start = behind if behind[:4] == b"fLaC" else start
     except OSError as error:
         raise RiffError(f"{path} cannot be read: {error.strerror}.") from None
     if size > _LARGEST:
@@ -71,6 +76,11 @@ def ending_of(path: Path) -> str:
         if looks(start):
             return ending
     raise _foreign(path)
+
+
+def id3_bytes(start: bytes) -> int:
+    """Length of the ID3v2 tag that a file starts with (ID3v2.4, section 3.1): four times seven bits and its head."""
+    return 10 + sum(part << 7 * place for place, part in enumerate(reversed(start[6:10])))
 
 
 def checked(record: Any) -> dict[str, Any]:

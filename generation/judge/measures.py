@@ -3,6 +3,7 @@
 import hashlib
 import math
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +11,17 @@ from numpy.typing import NDArray
 from generation.audio.loudness import loudness
 from generation.judge import detectors
 from generation.request import SAMPLE_RATE
-from generation.spectrogram import SpectrogramCodec
 
 SILENCE_DBFS = -60.0
 _FLOOR_DB = 80.0
+
+
+class Codec(Protocol):
+    """What turns a loop into a picture and back: a SpectrogramCodec, which is not imported for its torch."""
+
+    def encode(self, audio: NDArray[np.float32], sixteenths: int) -> Any: ...
+
+    def decode(self, spectrogram: Any, samples: int) -> NDArray[np.float32]: ...
 
 
 def measure(audio: NDArray[np.float32], bars: int, sixteenths: int) -> dict[str, float | list[float]]:
@@ -124,7 +132,7 @@ def log_spectral_distance(
     return float(np.mean(distances))
 
 
-def codec_loss(codec: SpectrogramCodec, audio: NDArray[np.float32], sixteenths: int) -> tuple[float, float]:
+def codec_loss(codec: Codec, audio: NDArray[np.float32], sixteenths: int) -> tuple[float, float]:
     """Log-spectral distance of a loop and its own picture played back, full band and up to 10 kHz."""
     again = codec.decode(codec.encode(audio, sixteenths), len(audio))
     return log_spectral_distance(audio, again), log_spectral_distance(audio, again, 10_000)

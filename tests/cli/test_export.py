@@ -42,7 +42,10 @@ def test_every_format_is_written_and_verified(tiny_model: Path, folder: Path, tm
         assert ending_of(folder / name) == name.rpartition(".")[2]
     verified = loaded("verify", f"{NAME}.gif", folder=folder, model=tiny_model)
     assert (verified.returncode, verified.stderr) == (0, "")
-    assert verified.stdout == f"{NAME}.gif is what its recipe makes, its picture too: {recipe['sha256']}\n"
+    assert verified.stdout == (
+        f"{NAME}.gif is what its recipe makes, its picture too: {recipe['sha256']}\n"
+        f"{NAME}.gif carries no content credentials.\n"
+    )
 
     (tmp_path / "loop.json").write_bytes(before[folder / f"{NAME}.json"])
     again = loaded("export", "loop.json", "--to", "flac", "--out", "new", folder=tmp_path, model=tiny_model)
