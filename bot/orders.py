@@ -8,6 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.errors import ALREADY_ACKNOWLEDGED
 from bot.models import Delivery
 from generation.request import RiffRequest
+from market.accounts import service as accounts
+from market.catalog import service as catalog
+from market.catalog.models import Loop
 from market.studio import service as studio
 
 if TYPE_CHECKING:
@@ -39,14 +42,25 @@ async def place(
     interaction: discord.Interaction["RiffBot"],
     request: RiffRequest,
     message_id: int | None,
+    loop: Loop | None = None,
 ) -> None:
-    """Order a riff for the person who acted, together with the row that brings it back; both or neither."""
+    """Order a riff for the person who acted, together with the row that brings it back; both or neither.
+
+    `loop` is what the request was made from. Raises Suspended for somebody whose account may only look, and
+    LicenceNeeded and LoopRemoved where the loop is closed to them.
+    """
+    person = interaction.user
+    account = await accounts.of_discord(session, person.id, person.global_name or person.name)
+    accounts.require_active(account)
+    if loop is not None:
+        await catalog.require_remake(session, loop, request, account.owner)
     order = await studio.place(
         session,
         request,
-        owner=f"discord:{interaction.user.id}",
+        owner=account.owner,
         door="discord",
         idempotency_key=idempotency_key(interaction),
+        guild_id=None if interaction.guild_id is None else str(interaction.guild_id),
     )
     if await session.get(Delivery, order.id) is None:
         session.add(

@@ -8,9 +8,11 @@ import sys
 import typer
 
 from cli import (
+    accounts,
     evaluate,
     export,
     finetune,
+    licences,
     make,
     morph,
     remix,
@@ -29,6 +31,9 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+)
+serve.market.registered_commands += (
+    accounts.commands.registered_commands + licences.commands.registered_commands
 )
 for commands in (
     make.commands,

@@ -18,6 +18,9 @@ from market.errors import PortTaken
 from market.settings import Settings
 
 commands = typer.Typer()
+# Without a command of its own it serves; other files add theirs.
+market = typer.Typer(invoke_without_command=True)
+commands.add_typer(market, name="market")
 
 STOP_SECONDS = 35.0
 RESTART_SECONDS = (0.5, 30.0)
@@ -52,12 +55,13 @@ def up() -> None:
             child.wait_until(deadline)
 
 
-@commands.command()
-def market() -> None:
-    """Serve the web pages and the REST API at RIFF_HOST:RIFF_PORT."""
-    from market.api.app import run
+@market.callback()
+def serve(context: typer.Context) -> None:
+    """Serve the web pages and the REST API at RIFF_HOST:RIFF_PORT, or administer the market."""
+    if context.invoked_subcommand is None:
+        from market.api.app import run
 
-    run(Settings())
+        run(Settings())
 
 
 @commands.command()

@@ -63,11 +63,13 @@ class Database:
     def __init__(self, settings: Settings) -> None:
         self.engine = create_async_engine(async_url(settings), **_options(settings))
         _prepare(self.engine.sync_engine)
-        self._reading = async_sessionmaker(self.engine, expire_on_commit=False)
+        # A licence is signed as it is written: whoever has a session finds the settings for it there.
+        info = {"settings": settings}
+        self._reading = async_sessionmaker(self.engine, expire_on_commit=False, info=info)
         # Taking SQLite's write lock at the start makes check-then-write safe, and lets a writer wait its turn
         # where a reader that turns writer would be refused at once.
         writing = self.engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
-        self._writing = async_sessionmaker(writing, expire_on_commit=False)
+        self._writing = async_sessionmaker(writing, expire_on_commit=False, info=info)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:

@@ -1,5 +1,8 @@
 """What the market refuses or fails at: a sentence each for a person, and the HTTP status at the REST door."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from generation.errors import (
     Cancelled,
     InvalidRequest,
@@ -14,9 +17,10 @@ from generation.errors import (
 
 
 class MarketError(RiffError):
-    """A refusal of the market."""
+    """A refusal of the market; `headers` go with the answer over HTTP."""
 
     status_code = 500
+    headers: Mapping[str, str] = MappingProxyType({})
 
 
 class NotFound(MarketError):

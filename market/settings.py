@@ -15,6 +15,11 @@ class Settings(BaseSettings):
     `data_dir` holds what is not placed elsewhere: the SQLite database, the assets, the styles, the cookie secret and
     the workers' locks. `worker_ttl` is how many seconds without a sign of life make a worker count as dead;
     `drain_seconds` is how long a worker that is told to stop may take over the riff it is making.
+
+    `rate_address`, `rate_account` and `rate_sign_in` are requests per minute (0: any number), `token_quota` a token's
+    requests per day. `trusted_proxies` are the addresses and networks, separated by commas, whose X-Forwarded-For is
+    believed. `local_sign_in` lets anybody on this machine be anybody; unset, it does so where Discord is not set up.
+    `c2pa_certificate` and `c2pa_key` are PEM files: whose certificate what leaves is signed with (content credentials).
     """
 
     model_config = SettingsConfigDict(
@@ -30,10 +35,21 @@ class Settings(BaseSettings):
     port: int = 8000
     public_url: str = ""
     secret_key: str = ""
+    licence_key: str = Field(default="", repr=False)
     worker_ttl: float = Field(default=30.0, gt=0)
     drain_seconds: float = Field(default=30.0, gt=0)
+    c2pa_certificate: Path | None = None
+    c2pa_key: Path | None = None
     discord_token: str | None = Field(default=None, validation_alias="DISCORD_TOKEN")
     discord_client_id: str | None = Field(default=None, validation_alias="DISCORD_CLIENT_ID")
+    discord_client_secret: str | None = Field(default=None, validation_alias="DISCORD_CLIENT_SECRET")
+    discord_api_base: str = Field(default="https://discord.com", validation_alias="DISCORD_API_BASE")
+    local_sign_in: bool | None = None
+    rate_address: int = Field(default=6000, ge=0)
+    rate_account: int = Field(default=1200, ge=0)
+    rate_sign_in: int = Field(default=60, ge=0)
+    token_quota: int = Field(default=50_000, ge=1)
+    trusted_proxies: str = ""
 
     @model_validator(mode="after")
     def _fill_places(self) -> Self:

@@ -8,6 +8,7 @@ from alembic import context
 from dbos._schemas.system_database import SystemSchema
 
 from market.db import Base, blocking_engine
+from market.search.models import FULL_TEXT_TABLES, TRIGRAM_INDEX
 from market.settings import Settings
 
 UPGRADE_LOCK = 7_433_001
@@ -16,12 +17,17 @@ for module in ("market.models", "bot.models"):
     if importlib.util.find_spec(module) is not None:
         importlib.import_module(module)
 
-# On SQLite the job engine's tables are beside ours; its own migrations look after them.
-FOREIGN = {table.name for table in SystemSchema.metadata_obj.tables.values()} | {"dbos_migrations"}
+# On SQLite the job engine's tables are beside ours; its own migrations look after them. Full text is each database's
+# own, and no model's.
+FOREIGN = (
+    {table.name for table in SystemSchema.metadata_obj.tables.values()}
+    | {"dbos_migrations"}
+    | FULL_TEXT_TABLES
+)
 
 
 def _is_ours(name: str | None, kind: str, _parents: object) -> bool:
-    return not (kind == "table" and name in FOREIGN)
+    return not ((kind == "table" and name in FOREIGN) or (kind == "index" and name == TRIGRAM_INDEX))
 
 
 def _migrate(connection: sa.Connection) -> None:

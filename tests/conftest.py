@@ -181,9 +181,11 @@ def worker(settings: Settings, tiny_model: Path, tmp_path: Path) -> Iterator[Sta
 @pytest.fixture
 def server(settings: Settings) -> Iterator[str]:
     """A real HTTP server on a free port: its address."""
-    with socket.socket() as listener:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(create_app(settings), log_config=None, timeout_graceful_shutdown=1)
+        config = uvicorn.Config(
+            create_app(settings), log_config=None, timeout_graceful_shutdown=1, proxy_headers=False
+        )
         serving = uvicorn.Server(config)
         thread = threading.Thread(target=serving.run, kwargs={"sockets": [listener]})
         thread.start()
@@ -207,9 +209,19 @@ def environment_of(settings: Settings) -> dict[str, str]:
         "RIFF_HOST": settings.host,
         "RIFF_PORT": settings.port,
         "RIFF_SECRET_KEY": settings.secret_key,
+        "RIFF_LICENCE_KEY": settings.licence_key,
         "RIFF_PUBLIC_URL": settings.public_url,
         "RIFF_WORKER_TTL": settings.worker_ttl,
         "RIFF_DRAIN_SECONDS": settings.drain_seconds,
+        "RIFF_LOCAL_SIGN_IN": settings.local_sign_in,
+        "RIFF_RATE_ADDRESS": settings.rate_address,
+        "RIFF_RATE_ACCOUNT": settings.rate_account,
+        "RIFF_RATE_SIGN_IN": settings.rate_sign_in,
+        "RIFF_TOKEN_QUOTA": settings.token_quota,
+        "RIFF_TRUSTED_PROXIES": settings.trusted_proxies,
+        "DISCORD_API_BASE": settings.discord_api_base,
+        "RIFF_C2PA_CERTIFICATE": settings.c2pa_certificate,
+        "RIFF_C2PA_KEY": settings.c2pa_key,
     }
     return {name: str(value) for name, value in variables.items() if value is not None}
 

@@ -6,28 +6,39 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import uvicorn
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from pydantic import BaseModel
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from market import logs
+from market.accounts import endpoints as accounts
+from market.admin import app as admin
 from market.api import problems
+from market.api.actor import guard
 from market.api.body import MAX_BODY_BYTES, BodyLimit
-from market.api.visitor import VisitorCookie
+from market.api.cookies import Cookies
+from market.api.limits import LimitHeaders, Limits
 from market.catalog import endpoints as catalog
 from market.catalog.formats import Formats
+from market.community import endpoints as community
 from market.db import Database, is_current, require_current
+from market.downloads import endpoints as downloads
+from market.downloads.desk import Desk
 from market.errors import PortTaken
+from market.licensing import endpoints as licensing
+from market.moderation import endpoints as moderation
 from market.riffusion import endpoints as riffusion
+from market.search import endpoints as search
+from market.search import pages as shop
 from market.settings import Settings
 from market.storage import Storage
 from market.studio import endpoints as studio
 from market.studio import repository
 from market.studio.feed import EventFeed
 from market.studio.sources import MAX_UPLOAD_BYTES
-from market.web import pages
+from market.web import developers, pages
 from market.web.rendering import STATIC
 
 
@@ -48,10 +59,12 @@ def create_app(settings: Settings) -> FastAPI:
         database = Database(settings)
         app.state.database = database
         app.state.storage = Storage.open(settings)
-        app.state.formats = Formats(app.state.storage)
+        app.state.formats = Formats(app.state.storage, settings)
+        app.state.desk = Desk(settings, database, app.state.storage, app.state.formats)
         app.state.feed = EventFeed(database)
         yield
         app.state.formats.close()
+        await app.state.desk.close()
         await app.state.feed.close()
         await database.close()
 
@@ -60,22 +73,32 @@ def create_app(settings: Settings) -> FastAPI:
         version="1",
         description="Prompts in, seamless loops out.",
         lifespan=lifespan,
+        dependencies=[Depends(guard)],
         # Their pages would load scripts from another site; the document itself is at /openapi.json.
         docs_url=None,
         redoc_url=None,
     )
     app.state.settings = settings
+    app.state.limits = Limits(settings)
     # In a form there is more than the file.
-    app.add_middleware(BodyLimit, larger={studio.uploads.prefix: MAX_UPLOAD_BYTES + MAX_BODY_BYTES})
-    app.add_middleware(VisitorCookie, settings=settings)
+    sound = MAX_UPLOAD_BYTES + MAX_BODY_BYTES
+    app.add_middleware(BodyLimit, larger={studio.uploads.prefix: sound, search.SOUNDS: sound})
+    app.add_middleware(Cookies)
+    app.add_middleware(LimitHeaders)
     problems.install(app)
     app.include_router(studio.router)
     app.include_router(studio.uploads)
     app.include_router(studio.shelf)
-    app.include_router(catalog.router)
+    # Search first: /v1/loops/suggest is no loop's id.
+    for noun in (accounts, search, catalog, licensing, downloads, community, moderation):
+        app.include_router(noun.router)
+        app.include_router(noun.pages)
     app.include_router(riffusion.router)
+    app.include_router(shop.router)
+    app.include_router(developers.router)
     app.include_router(pages.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    admin.mount(app)
 
     @app.get("/healthz", tags=["operation"])
     async def healthz() -> dict[str, str]:
@@ -108,6 +131,8 @@ def run(settings: Settings) -> None:
             access_log=False,
             timeout_graceful_shutdown=3,
             server_header=False,
+            # Whose X-Forwarded-For is believed is a setting of ours (market.api.limits).
+            proxy_headers=False,
         )
     )
     server.run(sockets=[listener])
@@ -127,7 +152,8 @@ async def _readiness(database: Database) -> Readiness:
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family)
+    # With its protocol named, asyncio switches Nagle's algorithm off: else each answer waits 40 ms for an ACK.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))

@@ -1,11 +1,15 @@
 """A stored file as an HTTP answer: cached for good, in parts where asked (RFC 9110, sections 13 and 14)."""
 
 import re
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, Protocol
+from urllib.parse import quote
 
 from fastapi import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Message, Receive, Scope, Send
 
 from market.storage import Storage
 
@@ -20,38 +24,133 @@ FILE_ANSWERS: dict[int | str, dict[str, Any]] = {
 }
 
 
-async def answer_file(request: Request, storage: Storage, key: str, media_type: str, name: str) -> Response:
+class Content(Protocol):
+    """Bytes that can be had from anywhere in them."""
+
+    @property
+    def size(self) -> int:
+        """How many there are."""
+
+    def chunks(self, start: int, end: int) -> AsyncIterator[bytes]:
+        """Bytes `start` to `end` (exclusive), piece by piece."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A file in the storage as content."""
+
+    storage: Storage
+    key: str
+    size: int
+
+    @classmethod
+    async def of(cls, storage: Storage, key: str) -> "Stored":
+        """Raises AssetMissing."""
+        return cls(storage, key, await storage.size(key))
+
+    def chunks(self, start: int, end: int) -> AsyncIterator[bytes]:
+        return self.storage.chunks(self.key, start, end)
+
+
+class _Counted(StreamingResponse):
+    """Tells how many bytes of it were taken, once, however it ends."""
+
+    def __init__(
+        self,
+        pieces: AsyncIterator[bytes],
+        status: int,
+        media_type: str,
+        headers: dict[str, str],
+        on_sent: Callable[[int], None],
+    ) -> None:
+        super().__init__(pieces, status, headers, media_type)
+        self._on_sent = on_sent
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        sent = 0
+
+        async def counting(message: Message) -> None:
+            nonlocal sent
+            await send(message)
+            sent += len(message.get("body", b""))
+
+        try:
+            await super().__call__(scope, receive, counting)
+        finally:
+            self._on_sent(sent)
+
+
+async def answer_file(
+    request: Request, storage: Storage, key: str, media_type: str, name: str, cache: str = IMMUTABLE
+) -> Response:
     """The file under `key`, or the one range of bytes asked for. Several ranges at once get the whole file.
 
-    `name` is what a browser saves it as, without the ending.
+    `name` is what a browser saves it as, without the ending. Raises AssetMissing.
     """
     path = PurePosixPath(key)
-    # A key names its content, so it is a strong validator.
-    tag = f'"{path.stem}"'
     headers = {
-        "ETag": tag,
-        "Cache-Control": IMMUTABLE,
-        "Accept-Ranges": "bytes",
+        # A key names its content, so it is a strong validator.
+        "ETag": f'"{path.stem}"',
+        "Cache-Control": cache,
         "Content-Disposition": f'inline; filename="{name}{path.suffix}"',
     }
-    if _matches(request.headers.get("if-none-match", ""), tag):
+    if _matches(request, headers["ETag"]):
+        return Response(status_code=304, headers={**headers, "Accept-Ranges": "bytes"})
+    return await answer_content(request, await Stored.of(storage, key), media_type, headers)
+
+
+async def answer_content(
+    request: Request,
+    content: Content,
+    media_type: str,
+    headers: dict[str, str],
+    on_sent: Callable[[int], None] | None = None,
+) -> Response:
+    """Content, or the one range of it that was asked for, with these headers, among which is its ETag.
+
+    `on_sent` is told how many bytes have left, once, when the answer is over or the client has gone. HEAD gets the
+    headers only.
+    """
+    headers = {**headers, "Accept-Ranges": "bytes"}
+    if _matches(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
-    asked = request.headers.get("range")
-    size = await storage.size(key)
-    span, status = None, 200
-    if asked is not None and request.headers.get("if-range", tag) == tag:
-        span = _range(asked, size)
-    start, end = span or (0, size)
+    span, status = asked_range(request, headers["ETag"], content.size), 200
+    start, end = span or (0, content.size)
     if span is not None:
         if start >= end:
-            return Response(status_code=416, headers={"Content-Range": f"bytes */{size}"})
-        headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+            headers["Content-Range"] = f"bytes */{content.size}"
+            return Response(status_code=416, headers=headers)
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{content.size}"
         status = 206
-    if end - start <= IN_MEMORY:
-        part = await storage.get_range(key, start, end)
-        return Response(part, status, media_type=media_type, headers=headers)
     headers["Content-Length"] = str(end - start)
-    return StreamingResponse(storage.chunks(key, start, end), status, media_type=media_type, headers=headers)
+    if request.method == "HEAD":
+        return Response(None, status, media_type=media_type, headers=headers)
+    pieces = content.chunks(start, end)
+    if on_sent is not None:
+        return _Counted(pieces, status, media_type, headers, on_sent)
+    if end - start <= IN_MEMORY:
+        return Response(
+            b"".join([piece async for piece in pieces]), status, media_type=media_type, headers=headers
+        )
+    return StreamingResponse(pieces, status, media_type=media_type, headers=headers)
+
+
+def asked_range(request: Request, tag: str, size: int) -> tuple[int, int] | None:
+    """Start and end (exclusive) of the range that a request is for, empty beyond the file's end.
+
+    None where the whole is wanted, or If-Range names another version than `tag`.
+    """
+    asked = request.headers.get("range")
+    if asked is None or request.headers.get("if-range", tag) != tag:
+        return None
+    return _range(asked, size)
+
+
+def disposition(kind: str, name: str) -> str:
+    """A Content-Disposition header for a file of any name (RFC 6266, with the plain name for old clients)."""
+    plain = re.sub(r"[^ !#$&+.0-9A-Z^_`a-z{|}~()\[\],=@-]", "_", name)
+    told = f'{kind}; filename="{plain}"'
+    return told if plain == name else f"{told}; filename*=UTF-8''{quote(name, safe='')}"
 
 
 def _range(asked: str, size: int) -> tuple[int, int] | None:
@@ -67,5 +166,6 @@ def _range(asked: str, size: int) -> tuple[int, int] | None:
     return int(first), min(int(last) + 1, size) if last else size
 
 
-def _matches(if_none_match: str, tag: str) -> bool:
-    return any(one.strip().removeprefix("W/") in (tag, "*") for one in if_none_match.split(","))
+def _matches(request: Request, tag: str) -> bool:
+    asked = request.headers.get("if-none-match", "")
+    return any(one.strip().removeprefix("W/") in (tag, "*") for one in asked.split(","))

@@ -1,5 +1,6 @@
 """Errors as the client sees them: RFC 9457 problem details, or a page for a browser that asked for one."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -12,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from generation.errors import InvalidRequest, RiffError
-from market.errors import status_of
+from market.errors import MarketError, status_of
 from market.web.pages import problem_page
 
 MEDIA_TYPE = "application/problem+json"
@@ -50,7 +51,8 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RiffError)
     async def _refused(request: Request, error: RiffError) -> Response:
         field = error.field if isinstance(error, InvalidRequest) else None
-        return _answer(request, status_of(error), str(error), field)
+        headers = error.headers if isinstance(error, MarketError) else {}
+        return _answer(request, status_of(error), str(error), field, headers)
 
     @app.exception_handler(OperationalError)
     async def _database_away(request: Request, error: OperationalError) -> Response:
@@ -86,7 +88,7 @@ def _answer(
     status: int,
     detail: str,
     field: str | None = None,
-    headers: dict[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> Response:
     title = HTTPStatus(status).phrase
     path, accept = request.url.path, request.headers.get("accept", "")

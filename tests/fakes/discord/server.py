@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from aiohttp import WSMsgType, web
 
+from tests.fakes.discord.oauth import OAuth
 from tests.fakes.discord.openapi import Specification
 from tests.fakes.discord.world import (
     EPHEMERAL,
@@ -112,6 +113,7 @@ class FakeDiscord:
         self.closed_to_messages: set[User] = set()
         self.identified: list[dict[str, Any]] = []
         self.resumed = 0
+        self.oauth = OAuth(self)
         self._specification = specification
         self._channels: dict[int, Channel] = {self.channel.id: self.channel}
         self.interactions: dict[str, Interaction] = {}
@@ -123,7 +125,8 @@ class FakeDiscord:
         app = web.Application(client_max_size=64 * MIB)
         app.router.add_get("/gateway/", self._gateway)
         app.router.add_get("/attachments/{channel}/{file}/{name}", self._attachment)
-        app.router.add_route("*", API + "/{path:.*}", self._rest)
+        self.oauth.add_routes(app, API)
+        app.router.add_route("*", API + "/{path:.*}", self.answer)
         self._runner = web.AppRunner(app)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
@@ -360,7 +363,8 @@ class FakeDiscord:
                     return web.Response(body=file.content)
         raise web.HTTPNotFound
 
-    async def _rest(self, request: web.Request) -> web.StreamResponse:
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """What the REST API answers to a bot."""
         path = request.path.removeprefix(API)
         body, files = await _read(request)
         if self._specification is not None:

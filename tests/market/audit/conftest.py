@@ -1,0 +1,5 @@
+"""The people of moderation look at the log, too."""
+
+from tests.market.moderation.conftest import market
+
+__all__ = ["market"]
