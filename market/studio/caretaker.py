@@ -13,7 +13,9 @@ import structlog
 from dbos import DBOS
 from sqlalchemy.exc import SQLAlchemyError
 
+from market.community import folding
 from market.db import Database, blocking_engine
+from market.moderation import upkeep
 from market.settings import Settings
 from market.storage import Storage
 from market.studio import repository, service, sources
@@ -88,7 +90,8 @@ class Liveness:
 class Caretaker:
     """Every few seconds ends riffs that the queue gave up, restarts those it lost, clears old previews.
 
-    Every hour it removes the uploads that nobody uses.
+    Every minute it folds what happened to loops, every few minutes it settles cases whose time is over, every hour it
+    removes the uploads that nobody uses.
     """
 
     def __init__(self, settings: Settings, database: Database, storage: Storage, workshop: Workshop) -> None:
@@ -97,7 +100,7 @@ class Caretaker:
         self._storage = storage
         self._workshop = workshop
         self._missed: set[str] = set()
-        self._clear_sources_at = datetime.now(UTC)
+        self._clear_sources_at = self._fold_at = self._moderate_at = datetime.now(UTC)
 
     async def run(self) -> None:
         while True:
@@ -107,6 +110,12 @@ class Caretaker:
                 await self.restart_lost()
                 now = datetime.now(UTC)
                 await clear_previews(self._database, self._storage, now - PREVIEWS_KEPT)
+                if now >= self._fold_at:
+                    await folding.fold_all(self._database, now)
+                    self._fold_at = now + folding.FOLD_EVERY
+                if now >= self._moderate_at:
+                    await upkeep.keep_up(self._database, now)
+                    self._moderate_at = now + upkeep.EVERY
                 if now >= self._clear_sources_at:
                     await sources.clear(self._database, self._storage, now - sources.KEPT)
                     self._clear_sources_at = now + CLEAR_SOURCES_EVERY

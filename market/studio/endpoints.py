@@ -16,6 +16,7 @@ from starlette.responses import Response, StreamingResponse
 
 from generation.errors import InvalidRequest
 from generation.presets import PRESETS
+from market.api.actor import Acting
 from market.api.files import FILE_ANSWERS, answer_file
 from market.api.problems import ANY_PROBLEM, problems
 from market.api.session import Feed, Files, Reading, Writing
@@ -26,6 +27,7 @@ from market.studio import sources
 from market.studio.feed import EventFeed
 from market.studio.models import OPEN, PREVIEWS, Status
 from market.studio.schemas import PresetsOut, RiffIn, RiffOut, RiffPlaced, StylesOut, UploadOut, preview_link
+from market.studio.standing import seen_riff
 
 PLACE_INTERVAL = 2.0
 PINGS_EVERY = 7
@@ -42,34 +44,34 @@ Key = Annotated[
 ]
 
 
-@router.post("", status_code=202, responses=problems(404, 413, 422, 429))
+# What a server-sent event has; `data` is JSON of its own.
+_EVENT = {"type": "object", "properties": {"id": {"type": "string"}, "data": {"type": "string"}}}
+
+
+@router.post("", status_code=202, responses=problems(403, 404, 410, 413, 422, 429))
 async def place_riff(
     session: Writing, visitor: Visitor, response: Response, wish: RiffIn, idempotency_key: Key = None
 ) -> RiffPlaced:
     """Order a riff."""
     key = idempotency_key or secrets.token_urlsafe(24)
     request = await studio.request_of(session, dict(wish), seed=studio.seed_of(key), owner=visitor)
-    order = await studio.place(session, request, owner=visitor, door="api", idempotency_key=key)
+    # A client without cookies is somebody else at each call, so that only accounts have keys of their own.
+    name = f"{visitor} {key}" if visitor.startswith("account:") else key
+    order = await studio.place(session, request, owner=visitor, door="api", idempotency_key=name)
     response.headers["Location"] = f"/v1/riffs/{order.id}"
     return RiffPlaced.of(order, await studio.place_in_queue(session, order))
 
 
 @router.get("/{riff_id}", responses=problems(404))
-async def get_riff(session: Reading, riff_id: str) -> RiffOut:
+async def get_riff(session: Reading, acting: Acting, riff_id: str) -> RiffOut:
     """How a riff stands."""
-    order = await studio.get(session, riff_id)
-    return RiffOut.of(
-        order, await studio.latest(session, riff_id), await studio.place_in_queue(session, order)
-    )
+    return await seen_riff(session, await studio.get(session, riff_id), acting)
 
 
 @router.delete("/{riff_id}", responses=problems(403, 404, 409))
-async def cancel_riff(session: Writing, visitor: Visitor, riff_id: str) -> RiffOut:
+async def cancel_riff(session: Writing, acting: Acting, visitor: Visitor, riff_id: str) -> RiffOut:
     """Take a riff back, whether it waits or is being made; only the one who ordered it can."""
-    order = await studio.cancel(session, riff_id, visitor)
-    return RiffOut.of(
-        order, await studio.latest(session, riff_id), await studio.place_in_queue(session, order)
-    )
+    return await seen_riff(session, await studio.cancel(session, riff_id, visitor), acting)
 
 
 @router.get(
@@ -78,7 +80,7 @@ async def cancel_riff(session: Writing, visitor: Visitor, riff_id: str) -> RiffO
     responses={
         200: {
             "description": "Server-sent events; `id` is the number to resume from, `data` a JSON object",
-            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+            "content": {"text/event-stream": {"schema": _EVENT}},
         },
         204: {"description": "The riff has ended and the client has seen its last event"},
         **problems(404),

@@ -1,6 +1,6 @@
 """A riff as it goes over the wire."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
@@ -30,6 +30,7 @@ from generation.request import (
     RiffRequest,
 )
 from market.catalog.schemas import LoopOut
+from market.catalog.service import Shown
 from market.studio.models import RiffOrder, Source
 from market.studio.service import QueuePlace
 
@@ -284,8 +285,16 @@ class RiffOut(BaseModel):
     links: RiffLinks
 
     @classmethod
-    def of(cls, order: RiffOrder, newest: Mapping[str, Any], place: QueuePlace) -> Self:
-        """`newest` is the body of the riff's newest event."""
+    def of(
+        cls, order: RiffOrder, newest: Mapping[str, Any], place: QueuePlace, loops: Sequence[Shown]
+    ) -> Self:
+        """`newest` is the body of the riff's newest event, `loops` are its loops as somebody sees them.
+
+        To whom one of them is closed, the request does not tell the seed that it could be made again by.
+        """
+        asked = _today(order)
+        if not all(found.access.full for found in loops):
+            asked |= {"seed": None, "variation_seed": None}
         return cls.model_validate(
             {
                 "id": order.id,
@@ -294,10 +303,10 @@ class RiffOut(BaseModel):
                 "position": place.position,
                 "eta_seconds": place.eta_seconds,
                 "error": order.error,
-                "request": _today(order),
+                "request": asked,
                 "preview": preview_link(newest),
                 "created_at": order.created_at,
-                "loops": [LoopOut.of(loop) for loop in order.loops],
+                "loops": [LoopOut.shown(found) for found in loops if found.access.visible],
                 "links": RiffLinks.of(order.id),
             }
         )

@@ -19,6 +19,7 @@ from generation.prompt import STYLE_NAME
 from generation.request import RiffRequest
 from market.catalog.models import Loop
 from market.errors import AlreadyFinished, KeyReused, NotFound, NotYours, TooManyRiffs
+from market.moderation import words
 from market.studio import queue, repository, sources
 from market.studio.models import OPEN, RiffEvent, RiffOrder, Status
 
@@ -60,23 +61,31 @@ async def request_of(
 
 
 async def place(
-    session: AsyncSession, request: RiffRequest, *, owner: str, door: str, idempotency_key: str
+    session: AsyncSession,
+    request: RiffRequest,
+    *,
+    owner: str,
+    door: str,
+    idempotency_key: str,
+    guild_id: str | None = None,
 ) -> RiffOrder:
     """Order a riff: its row, its place in the queue and its first event, in the caller's transaction.
 
     The same key at the same door gives the same order again. Raises KeyReused when that one asked for
-    something else, TooManyRiffs when the owner has MAX_OPEN_RIFFS unfinished ones, and SourceMissing when the
-    sound that it starts from is not here.
+    something else, InvalidRequest where a prompt contains a word that is refused (on the server `guild_id`, too),
+    TooManyRiffs when the owner has MAX_OPEN_RIFFS unfinished ones, and SourceMissing when the sound that it starts
+    from is not here.
     """
     key = f"{door}:{idempotency_key}"
     await repository.lock(session, owner)
     known = await repository.by_key(session, key)
     if known is not None:
         return _same(known, request)
+    await words.require(session, words.texts_of(request), guild_id)
     if await repository.count_open(session, owner) >= MAX_OPEN_RIFFS:
         raise TooManyRiffs(MAX_OPEN_RIFFS)
     if request.source:
-        await sources.hold(session, request.source)
+        await sources.hold(session, request.source, owner)
     riff_id = secrets.token_hex(12)
     values = {
         "id": riff_id,
@@ -90,7 +99,9 @@ async def place(
     }
     if not await repository.insert(session, values):
         # Another owner's order took the key between the look and the insert.
-        return await place(session, request, owner=owner, door=door, idempotency_key=idempotency_key)
+        return await place(
+            session, request, owner=owner, door=door, idempotency_key=idempotency_key, guild_id=guild_id
+        )
     await queue.enqueue(session, riff_id)
     order = await get(session, riff_id)
     standing = await place_in_queue(session, order)

@@ -126,12 +126,12 @@ async def get(session: AsyncSession, source_id: str, owner: str) -> Source:
 async def find(session: AsyncSession, name: object, owner: str) -> Origin:
     """What a request may start from, by a loop's id, the id of this owner's upload, or the SHA-256 of a sound.
 
-    Raises InvalidRequest, NotFound and SourceMissing.
+    Raises InvalidRequest, NotFound, SourceMissing, and LicenceNeeded and LoopRemoved for somebody else's loop.
     """
     if not isinstance(name, str):
         raise InvalidRequest("source", "The source is the id of a loop or of an upload, or a SHA-256.")
     if DIGEST.fullmatch(name):
-        loop = await catalog_rows.by_digest(session, name)
+        loop = await _usable(session, name, owner)
         if loop is not None:
             return _origin_of_loop(loop)
         source = await repository.any_source(session, name)
@@ -140,7 +140,26 @@ async def find(session: AsyncSession, name: object, owner: str) -> Origin:
         return _origin_of_source(source)
     if SOURCE_ID.fullmatch(name):
         return _origin_of_source(await get(session, name, owner))
-    return _origin_of_loop(await catalog.get(session, name))
+    loop = await catalog.get(session, name)
+    await catalog.require_use(session, loop, owner)
+    return _origin_of_loop(loop)
+
+
+async def _usable(session: AsyncSession, digest: str, owner: str) -> Loop | None:
+    """A loop with these samples, if there is one, that this owner may start from.
+
+    Whoever made or brought the same sound has it already. Raises LicenceNeeded and LoopRemoved.
+    """
+    loops = await catalog_rows.with_digest(session, digest)
+    if not loops:
+        return None
+    has_it = await catalog_rows.made_by(session, digest, owner) or await repository.source_of(
+        session, owner, digest
+    )
+    if not has_it:
+        for loop in loops:
+            await catalog.require_use(session, loop, owner)
+    return loops[0]
 
 
 def _origin_of_loop(loop: Loop) -> Origin:
@@ -159,14 +178,13 @@ def _origin_of_source(source: Source) -> Origin:
     return Origin(source.sha256, grid.settings(source.samples))
 
 
-async def hold(session: AsyncSession, digest: str) -> None:
+async def hold(session: AsyncSession, digest: str, owner: str) -> None:
     """Make sure that a sound is here, and stays as long as an order that is placed in this transaction needs it.
 
-    Raises SourceMissing.
+    Raises SourceMissing, and LicenceNeeded and LoopRemoved for somebody else's loop.
     """
-    if not await repository.touch_sources(session, digest, datetime.now(UTC)) and (
-        await catalog_rows.by_digest(session, digest) is None
-    ):
+    is_brought = await repository.touch_sources(session, digest, datetime.now(UTC))
+    if await _usable(session, digest, owner) is None and not is_brought:
         raise SourceMissing(digest)
 
 

@@ -71,7 +71,10 @@ async def test_the_whole_way(http: httpx.AsyncClient, worker: StartWorker, datab
         assert len(peaks) == 512
         assert all(0 <= peak <= 1 for peak in peaks)
         assert max(peaks) > 0.1
-    assert (await http.get("/v1/loops")).json()["loops"][0] == riff["loops"][1]
+    last = riff["loops"][1]
+    assert (await http.get(f"/v1/loops/{last['id']}")).json() == last
+    # A draft is found by nobody but whoever has its link.
+    assert (await http.get("/v1/loops")).json()["loops"] == []
     assert (await http.get("/readyz")).json()["workers"] == 1
 
     waiting = (await http.post("/v1/riffs", json={"prompt": "a second one"} | SHORT)).json()
