@@ -1,0 +1,1 @@
+"""How a published loop is found: by words, by facets, by sound."""
