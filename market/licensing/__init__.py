@@ -1,0 +1,1 @@
+"""What a licence allows, who holds one, and how anybody can check it."""
