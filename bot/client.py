@@ -20,6 +20,7 @@ from bot.errors import BotUnavailable
 from bot.views import LoopButton
 from generation.errors import RiffError
 from market import logs
+from market.catalog.formats import Formats
 from market.db import Database, require_current
 from market.settings import Settings
 from market.storage import Storage
@@ -54,7 +55,10 @@ class RiffBot(commands.AutoShardedBot):
         )
         self.settings = settings
         self.database = Database(settings)
-        self.deliveries = Deliveries(self, self.database, Storage.open(settings), settings.public_url)
+        storage = Storage.open(settings)
+        self.deliveries = Deliveries(
+            self, self.database, storage, Formats(storage, settings), settings.public_url
+        )
         self._delivering: asyncio.Task[None] | None = None
 
     async def setup_hook(self) -> None:

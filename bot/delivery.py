@@ -21,6 +21,7 @@ from bot.messages import Post
 from bot.models import Delivery
 from bot.repository import OpenDelivery
 from generation.request import RiffRequest
+from market.catalog.formats import Formats
 from market.db import Database
 from market.errors import AssetMissing
 from market.storage import Storage
@@ -49,10 +50,13 @@ class NowhereToPost(Exception):
 class Deliveries:
     """The part of the bot's process that posts and edits what orders became."""
 
-    def __init__(self, bot: discord.Client, database: Database, storage: Storage, public_url: str) -> None:
+    def __init__(
+        self, bot: discord.Client, database: Database, storage: Storage, formats: Formats, public_url: str
+    ) -> None:
         self._bot = bot
         self._database = database
         self._storage = storage
+        self._formats = formats
         self._public_url = public_url
         self._woken = asyncio.Event()
         self._uploads = asyncio.Semaphore(UPLOADS_AT_ONCE)
@@ -184,9 +188,10 @@ class Deliveries:
         if not order.loops:
             return messages.gone(order)
         pictures = [await self._storage.get(loop.png) for loop in order.loops]
-        picture = await asyncio.to_thread(messages.sheet, pictures)
+        sheet = await asyncio.to_thread(messages.sheet, pictures)
+        picture = await self._formats.signed_bytes(sheet, "image/png", order.loops, "spectrogram.png")
         room = recordings.room_for_audio(len(order.loops), len(picture), filesize_limit)
-        audio = [await recordings.fitting(self._storage, loop, room) for loop in order.loops]
+        audio = [await recordings.fitting(self._storage, self._formats, loop, room) for loop in order.loops]
         shown = picture if len(picture) <= filesize_limit else None
         return messages.finished(order, order.loops, audio, shown, self._public_url)
 

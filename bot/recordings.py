@@ -11,10 +11,13 @@ from bot.messages import Attached
 from generation.audio import export
 from generation.request import Take
 from market.catalog import service as catalog
+from market.catalog.formats import Formats
 from market.catalog.models import Loop
 from market.storage import Storage
 
 LOWER_BIT_RATES = (96, 64, 48)
+# More than content credentials take, with the longest of certificate chains.
+CREDENTIALS = 32 << 10
 WHOLE_UPLOAD = 24 << 20  # bytes, of Discord's 25 MiB per request: the form around the files counts too
 
 
@@ -23,18 +26,22 @@ def room_for_audio(takes: int, picture_bytes: int, filesize_limit: int) -> int:
     return min(filesize_limit, (WHOLE_UPLOAD - picture_bytes) // takes)
 
 
-async def fitting(storage: Storage, loop: Loop, room: int) -> Attached | None:
-    """The best MP3 of a loop that is at most `room` bytes long, named after its request; None where none is.
+async def fitting(storage: Storage, formats: Formats, loop: Loop, room: int) -> Attached | None:
+    """The best signed MP3 of a loop that is at most `room` bytes long, named after its request; None where none is.
 
     Raises AssetMissing.
     """
     name = f"{catalog.request_of(loop).name}.mp3"
-    if await storage.size(loop.mp3) <= room:
-        return Attached(name, await storage.get(loop.mp3))
+    if await storage.size(loop.mp3) + CREDENTIALS <= room:
+        signed = await formats.signed(loop, "mp3")
+        return Attached(name, await storage.get(signed.key))
+    room -= CREDENTIALS
     if LOWER_BIT_RATES[-1] * 1000 / 8 * loop.seconds > room:
         return None
     smaller = await asyncio.to_thread(_reencoded, await storage.get(loop.wav), loop, room)
-    return None if smaller is None else Attached(name, smaller)
+    if smaller is None:
+        return None
+    return Attached(name, await formats.signed_bytes(smaller, "audio/mpeg", [loop], name))
 
 
 def _reencoded(wav: bytes, loop: Loop, room: int) -> bytes | None:

@@ -77,7 +77,8 @@ async def _order_from(
         seed = studio.seed_of(orders.idempotency_key(interaction))
         async with bot.database.write() as session:
             loop = await catalog.get(session, loop_id)
-            await orders.place(session, interaction, change(catalog.request_of(loop), seed), message_id)
+            wish = change(catalog.request_of(loop), seed)
+            await orders.place(session, interaction, wish, message_id, loop)
     except Exception as error:  # discord.py would only log it
         await errors.answer(interaction, error)
     else:

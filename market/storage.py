@@ -67,6 +67,21 @@ class Storage:
             )
         )
 
+    async def put_file_once(self, key: str, path: Path, content_type: str) -> None:
+        """Keep a file that is not the same each time it is made: the first one stays, as with `put`.
+
+        It is in memory for as long as it is sent: no store creates in parts only what is not there yet.
+        """
+        attributes = None if self._folder else {"Content-Type": content_type}
+        try:
+            await self._run(
+                lambda: obstore.put(
+                    self._store, key, path, mode="create", attributes=attributes, use_multipart=False
+                )
+            )
+        except AlreadyExistsError:
+            return
+
     async def get(self, key: str) -> bytes:
         """The whole file. Raises AssetMissing."""
         return await self._run(lambda: bytes(obstore.get(self._store, key).bytes()), key)

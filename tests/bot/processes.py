@@ -11,10 +11,11 @@ import pytest
 import sqlalchemy as sa
 
 from bot.models import Delivery
+from market.accounts import service as accounts
 from market.db import Database
 from market.studio import service as studio
 from market.studio.models import OPEN, RiffOrder
-from tests.fakes.discord import FakeDiscord, Interaction, Message
+from tests.fakes.discord import FakeDiscord, Interaction, Message, User
 from tests.fakes.discord.server import PATIENCE
 from tests.forked import ForkedProcess
 
@@ -65,6 +66,12 @@ def fields(message: Message) -> dict[str, str]:
 async def orders(database: Database) -> list[RiffOrder]:
     async with database.read() as session:
         return list(await session.scalars(sa.select(RiffOrder).order_by(RiffOrder.created_at)))
+
+
+async def owner_of(database: Database, user: User) -> str:
+    """What the riffs of a person in chat have as their owner."""
+    async with database.write() as session:
+        return (await accounts.of_discord(session, user.id, user.name)).owner
 
 
 async def deliveries(database: Database) -> dict[str, Delivery]:

@@ -10,7 +10,17 @@ import sqlalchemy as sa
 from bot.models import Delivery
 from market.db import Database
 from market.studio import service as studio
-from tests.bot.processes import StartBot, arrived, closed, deliveries, ended, fields, orders, sqlite_only
+from tests.bot.processes import (
+    StartBot,
+    arrived,
+    closed,
+    deliveries,
+    ended,
+    fields,
+    orders,
+    owner_of,
+    sqlite_only,
+)
 from tests.conftest import StartWorker
 from tests.fakes.discord import Channel, FakeDiscord, Guild, Interaction, User
 
@@ -175,7 +185,7 @@ async def test_a_cancelled_riff_says_so(fake: FakeDiscord, start_bot: StartBot, 
     interaction = await fake.slash("riff", prompt="bells")
     riff_id = await placed(fake, database, interaction)
     async with database.write() as session:
-        await studio.cancel(session, riff_id, f"discord:{fake.user.id}")
+        await studio.cancel(session, riff_id, await owner_of(database, fake.user))
     assert (await closed(database, riff_id)).state == "delivered"
     assert interaction.message is not None
     assert interaction.message.content == "**bells**\nThis riff was cancelled."

@@ -16,7 +16,7 @@ from generation.request import RiffRequest
 from market.catalog.models import Loop
 from market.db import Database
 from market.studio import service as studio
-from tests.bot.processes import StartBot, arrived, closed, deliveries, fields, orders, sqlite_only
+from tests.bot.processes import StartBot, arrived, closed, deliveries, fields, orders, owner_of, sqlite_only
 from tests.fakes.discord import FakeDiscord, Interaction, User
 from tests.fakes.discord.server import ANSWER_WITHIN
 
@@ -59,7 +59,7 @@ async def test_words_become_loops_that_can_be_played(
     assert message.content == ""
 
     [order] = await orders(database)
-    assert (order.owner, order.door, order.status) == (f"discord:{fake.user.id}", "discord", "done")
+    assert (order.owner, order.door, order.status) == (await owner_of(database, fake.user), "discord", "done")
     assert order.request == request.to_dict()
     assert message.custom_ids == [
         f"riff:{kind}:{order.id}-{take}" for take in (0, 1) for kind in ("again", "vary")
@@ -111,7 +111,7 @@ async def test_again_and_vary_work_after_a_restart_and_for_anyone(
     assert fresh.seed != made.seed
     assert (near.prompt, near.seed, near.variation) == (made.prompt, made.seed, 0.35)
     assert near.variation_seed is not None
-    assert [order.owner for order in await orders(database)][1:] == [f"discord:{bob.id}"] * 2
+    assert [order.owner for order in await orders(database)][1:] == [await owner_of(database, bob)] * 2
     sounds = [next(iter(message.files.values())) for message in (first, second, third)]
     assert len(set(sounds)) == 3
 
@@ -232,7 +232,7 @@ async def test_too_many_open_riffs_are_refused_for_the_asker_alone(
     fake: FakeDiscord, start_bot: StartBot, database: Database
 ) -> None:
     await start_bot()
-    owner = f"discord:{fake.user.id}"
+    owner = await owner_of(database, fake.user)
     async with database.write() as session:
         for number in range(studio.MAX_OPEN_RIFFS):
             request = RiffRequest.parse(prompt="bells", seed=number)
