@@ -1,0 +1,1 @@
+"""What people say of loops: favourites, collections, ratings, counts, charts."""
