@@ -51,6 +51,11 @@ def key_name(key: str | Key) -> str:
     return f"{letters} {'minor' if text.endswith('m') else 'major'}"
 
 
+def dollars(cents: int) -> str:
+    """A price for people: $9, $12.50."""
+    return f"${cents // 100:,}" + (f".{cents % 100:02}" if cents % 100 else "")
+
+
 def moment(time: datetime) -> str:
     """A point in time for people, in UTC: 22 November 2026, 17:06 UTC."""
     utc = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
@@ -58,6 +63,6 @@ def moment(time: datetime) -> str:
 
 
 _templates = Jinja2Templates(directory=Path(__file__).with_name("templates"))
-_templates.env.filters.update(plain=plain, key_name=key_name, moment=moment)
+_templates.env.filters.update(dollars=dollars, plain=plain, key_name=key_name, moment=moment)
 _templates.env.trim_blocks = True
 _templates.env.lstrip_blocks = True

@@ -126,6 +126,10 @@ async def test_how_it_looks(visit: Visit, worker: StartWorker, screenshots: Path
         await visitor.page.get_by_role("button", name="Play", exact=True).click()
         await expect(visitor.page.locator("[data-counter]")).to_have_text("1.3")
     await look("3-playing", whole=False)
+    # One person at four screens: drafts are on their maker's shelf only.
+    known = await first.context.cookies()
+    for visitor in visitors.values():
+        await visitor.page.context.add_cookies(known)  # type: ignore[arg-type]
     for prompt in (
         "warm lofi rhodes and brushed drums with a very long description",
         "slap bass",
@@ -143,8 +147,8 @@ async def test_how_it_looks(visit: Visit, worker: StartWorker, screenshots: Path
     await look("5-studio")
     await go(f"/loops/{latest}-1")
     await look("6-loop")
-    await go("/loops")
-    await look("7-loops")
+    await go("/studio/loops")
+    await look("7-own-loops")
     await go("/")
     for visitor in visitors.values():
         await visitor.page.fill("#bpm", "999")

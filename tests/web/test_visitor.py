@@ -107,7 +107,7 @@ async def test_without_javascript(visit: Visit, worker: StartWorker, database: D
     await page.get_by_role("button", name="Again").click()
     await page.wait_for_url(lambda url: "/riffs/" in url and url != finished_url)
     await expect(page.locator("audio")).to_be_visible()
-    await page.goto("/loops")
+    await page.goto("/studio/loops")
     await expect(page.locator(".card")).to_have_count(2)
     await page.get_by_role("link", name="church bells").first.click()
     await expect(page.get_by_role("heading", name="Recipe")).to_be_visible()

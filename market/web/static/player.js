@@ -102,8 +102,7 @@ class Player extends EventTarget {
 
   #buffer(loop) {
     if (!this.#decoded.has(loop.id)) {
-      // A song has an end and nothing to be exact about, and as WAV a hundred megabytes.
-      const loading = fetch(loop.kind === "song" ? loop.links.mp3 : loop.links.wav)
+      const loading = fetch(loop.links.listen)
         .then((answer) => {
           if (!answer.ok) throw new Error("This loop's audio is not there.");
           return answer.arrayBuffer();

@@ -82,9 +82,11 @@ export class Stage {
     this.#word("");
     this.#part("making").hidden = true;
     this.#part("transport").hidden = false;
-    this.#part("title").textContent = loop.prompt;
+    this.#part("title").textContent = loop.listing?.status === "published" ? loop.listing.title : loop.prompt;
     this.#part("title").href = loop.links.page;
     this.#part("wav").href = loop.links.wav;
+    // What is for sale is varied and taken along by whoever holds a licence.
+    for (const name of ["wav", "vary"]) this.#part(name).hidden = !loop.full;
     this.#part("again").action = `${loop.links.page}/again`;
     this.#part("vary").action = `${loop.links.page}/vary`;
     const badges = [`${plain(loop.bpm)} bpm`, loop.metre !== "4/4" && loop.metre, loop.key && keyName(loop.key), loop.bars === 1 ? "1 bar" : `${loop.bars} bars`, `${loop.seconds.toFixed(1)} s`];
