@@ -5,7 +5,8 @@ import hashlib
 import numpy as np
 import pytest
 
-from generation.embedding import embed_text, minilm
+from generation import minilm
+from generation.embedding import embed_text
 from generation.embedding.minilm import MAX_TOKENS, MiniLM
 from generation.errors import InvalidRequest, ModelUnavailable
 from generation.minilm import model_folder
