@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Header, Path, Query, Request
+from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from starlette.responses import JSONResponse, Response
 
 from market.accounts.models import Account
@@ -31,7 +31,6 @@ from market.catalog.schemas import (
     VocabularyOut,
 )
 from market.catalog.service import MAX_PAGE, Shown
-from market.storage import Storage
 
 router = APIRouter(prefix="/v1", tags=["loops"], responses=ANY_PROBLEM)
 pages = APIRouter(include_in_schema=False)
@@ -88,6 +87,65 @@ REFUSED: dict[int | str, dict[str, Any]] = {
         },
     }
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _Bytes:
+    """A small file in memory, as content."""
+
+    data: bytes
+
+    @property
+    def size(self) -> int:
+        return len(self.data)
+
+    async def chunks(self, start: int, end: int) -> AsyncIterator[bytes]:
+        yield self.data[start:end]
+
+
+@dataclass(frozen=True, slots=True)
+class FileDoor:
+    """Who asks for a file of a loop, and where files come from."""
+
+    request: Request
+    session: Reading
+    acting: Acting
+    files: Files
+    formats: Further
+
+    async def whole(self, loop_id: str, ending: str, stem: str = "") -> Response:
+        """A whole file: a draft's as it was made, a listed loop's with its content credentials."""
+        found = await catalog.open_files(self.session, loop_id, self.acting)
+        loop, name = found.loop, catalog.request_of(found.loop).name
+        plain = {"wav": loop.wav, "mp3": loop.mp3}.get(ending, "")
+        if stem:
+            plain, name = catalog.stem_of(loop, stem), f"{name}-{stem}"
+        # Encoding and signing take a while: no connection is held meanwhile.
+        await self.session.commit()
+        if found.listing is not None and found.listing.status != ListingStatus.DRAFT:
+            key = (await self.formats.signed(loop, ending, stem)).key
+        else:
+            key = plain or await self.formats.key_of(loop, ending)
+        return await answer_file(self.request, self.files, key, SIGNED_TYPES[ending], name, CACHE)
+
+    async def picture(
+        self, found: Shown, key: str, media_type: Literal["image/png", "image/webp"]
+    ) -> Response:
+        """A picture; without the recipe that it carries for whoever may not have that."""
+        if found.access.full:
+            name = catalog.request_of(found.loop).name
+            return await answer_file(self.request, self.files, key, media_type, name, CACHE)
+        stem, _, ending = key.rpartition("/")[2].rpartition(".")
+        headers = {
+            "ETag": f'"{stem}-bare"',
+            "Cache-Control": BARE_CACHE,
+            "Content-Disposition": f'inline; filename="{catalog.public_name(found.loop)}.{ending}"',
+        }
+        content = _Bytes(bare(await self.files.get(key), media_type))
+        return await answer_content(self.request, content, media_type, headers)
+
+
+Door = Annotated[FileDoor, Depends()]
 
 
 @router.get("/tags")
@@ -211,59 +269,41 @@ async def delist_loop(
 
 
 @router.get("/loops/{loop_id}/audio.wav", response_class=Response, responses=_file("audio/wav", BINARY))
-async def get_wav(
-    request: Request, session: Reading, acting: Acting, files: Files, formats: Further, loop_id: str
-) -> Response:
+async def get_wav(door: Door, loop_id: str) -> Response:
     """The loop as it was made: 24-bit stereo WAV at 44.1 kHz with tempo and loop points inside."""
-    return await _whole(request, session, acting, files, formats, loop_id, "wav")
+    return await door.whole(loop_id, "wav")
 
 
 @router.get("/loops/{loop_id}/audio.mp3", response_class=Response, responses=_file("audio/mpeg", BINARY))
-async def get_mp3(
-    request: Request, session: Reading, acting: Acting, files: Files, formats: Further, loop_id: str
-) -> Response:
+async def get_mp3(door: Door, loop_id: str) -> Response:
     """The loop for listening on the way; MP3 pads its ends, so it does not loop without a gap."""
-    return await _whole(request, session, acting, files, formats, loop_id, "mp3")
+    return await door.whole(loop_id, "mp3")
 
 
 @router.get("/loops/{loop_id}/audio.flac", response_class=Response, responses=_file("audio/flac", BINARY))
-async def get_flac(
-    request: Request, session: Reading, acting: Acting, files: Files, formats: Further, loop_id: str
-) -> Response:
+async def get_flac(door: Door, loop_id: str) -> Response:
     """The WAV's own samples in two thirds of the room."""
-    return await _whole(request, session, acting, files, formats, loop_id, "flac")
+    return await door.whole(loop_id, "flac")
 
 
 @router.get("/loops/{loop_id}/audio.ogg", response_class=Response, responses=_file("audio/ogg", BINARY))
-async def get_ogg(
-    request: Request, session: Reading, acting: Acting, files: Files, formats: Further, loop_id: str
-) -> Response:
+async def get_ogg(door: Door, loop_id: str) -> Response:
     """The loop as OGG Vorbis, which loops without a gap."""
-    return await _whole(request, session, acting, files, formats, loop_id, "ogg")
+    return await door.whole(loop_id, "ogg")
 
 
 @router.get("/loops/{loop_id}/audio.opus", response_class=Response, responses=_file("audio/ogg", BINARY))
-async def get_opus(
-    request: Request, session: Reading, acting: Acting, files: Files, formats: Further, loop_id: str
-) -> Response:
+async def get_opus(door: Door, loop_id: str) -> Response:
     """The loop as Opus at 48 kHz: small, and good to post."""
-    return await _whole(request, session, acting, files, formats, loop_id, "opus")
+    return await door.whole(loop_id, "opus")
 
 
 @router.get(
     "/loops/{loop_id}/stems/{role}.wav", response_class=Response, responses=_file("audio/wav", BINARY)
 )
-async def get_stem(
-    request: Request,
-    session: Reading,
-    acting: Acting,
-    files: Files,
-    formats: Further,
-    loop_id: str,
-    role: Annotated[str, Path(max_length=20)],
-) -> Response:
+async def get_stem(door: Door, loop_id: str, role: Annotated[str, Path(max_length=20)]) -> Response:
     """One layer of a loop that was made of layers: drums, bass, harmony or lead, as long as the loop."""
-    return await _whole(request, session, acting, files, formats, loop_id, "wav", role)
+    return await door.whole(loop_id, "wav", role)
 
 
 @router.get(
@@ -271,12 +311,10 @@ async def get_stem(
     response_class=Response,
     responses=_file("image/png", BINARY, 404, 410),
 )
-async def get_picture(
-    request: Request, session: Reading, acting: Acting, files: Files, loop_id: str
-) -> Response:
+async def get_picture(door: Door, loop_id: str) -> Response:
     """The picture that the loop was made from."""
-    found = await catalog.see(session, loop_id, acting)
-    return await _picture(request, files, found, found.loop.png, "image/png")
+    found = await catalog.see(door.session, loop_id, door.acting)
+    return await door.picture(found, found.loop.png, "image/png")
 
 
 @router.get(
@@ -284,11 +322,13 @@ async def get_picture(
     response_class=Response,
     responses=_file("image/png", BINARY, 404, 410),
 )
-async def get_light_picture(
-    request: Request, session: Reading, acting: Acting, files: Files, formats: Further, loop_id: str
-) -> Response:
+async def get_light_picture(door: Door, loop_id: str) -> Response:
     """The same picture as ink on paper."""
-    return await _light(request, session, acting, files, formats, loop_id)
+    found = await catalog.see(door.session, loop_id, door.acting)
+    # Drawing takes a while: no connection is held meanwhile.
+    await door.session.commit()
+    key = await door.formats.key_of(found.loop, "light.png")
+    return await door.picture(found, key, "image/png")
 
 
 @router.get(
@@ -296,20 +336,16 @@ async def get_light_picture(
     response_class=Response,
     responses=_file("image/webp", BINARY, 404, 410),
 )
-async def get_thumbnail(
-    request: Request, session: Reading, acting: Acting, files: Files, loop_id: str
-) -> Response:
+async def get_thumbnail(door: Door, loop_id: str) -> Response:
     """A small picture, 480 x 150, for lists."""
-    found = await catalog.see(session, loop_id, acting)
-    return await _picture(request, files, found, catalog.thumbnail_of(found.loop), "image/webp")
+    found = await catalog.see(door.session, loop_id, door.acting)
+    return await door.picture(found, catalog.thumbnail_of(found.loop), "image/webp")
 
 
 @router.get("/loops/{loop_id}/video.mp4", response_class=Response, responses=_file("video/mp4", BINARY))
-async def get_video(
-    request: Request, session: Reading, acting: Acting, files: Files, formats: Further, loop_id: str
-) -> Response:
+async def get_video(door: Door, loop_id: str) -> Response:
     """The picture with a playhead that moves through it while the loop plays, for some 8 seconds at least."""
-    return await _whole(request, session, acting, files, formats, loop_id, "mp4")
+    return await door.whole(loop_id, "mp4")
 
 
 @router.get("/loops/{loop_id}/recipe.json", responses=problems(403, 404, 410))
@@ -327,81 +363,11 @@ async def get_recipe(session: Reading, acting: Acting, response: Response, loop_
     response_class=Response,
     responses=_file("application/json", PEAKS, 404, 410),
 )
-async def get_peaks(
-    request: Request, session: Reading, acting: Acting, files: Files, loop_id: str
-) -> Response:
+async def get_peaks(door: Door, loop_id: str) -> Response:
     """The loudest moment, 0 to 1, in each of equal stretches of the loop: for drawing a waveform."""
-    found = await catalog.see(session, loop_id, acting)
-    return await answer_file(
-        request, files, found.loop.peaks, "application/json", catalog.public_name(found.loop), CACHE
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Bytes:
-    """A small file in memory, as content."""
-
-    data: bytes
-
-    @property
-    def size(self) -> int:
-        return len(self.data)
-
-    async def chunks(self, start: int, end: int) -> AsyncIterator[bytes]:
-        yield self.data[start:end]
-
-
-async def _picture(
-    request: Request,
-    files: Storage,
-    found: Shown,
-    key: str,
-    media_type: Literal["image/png", "image/webp"],
-) -> Response:
-    """A picture of a loop; without the recipe that it carries for whoever may not have that."""
-    if found.access.full:
-        return await answer_file(request, files, key, media_type, catalog.request_of(found.loop).name, CACHE)
-    stem, _, ending = key.rpartition("/")[2].rpartition(".")
-    headers = {
-        "ETag": f'"{stem}-bare"',
-        "Cache-Control": BARE_CACHE,
-        "Content-Disposition": f'inline; filename="{catalog.public_name(found.loop)}.{ending}"',
-    }
-    return await answer_content(request, _Bytes(bare(await files.get(key), media_type)), media_type, headers)
-
-
-async def _light(
-    request: Request, session: Reading, acting: Acting, files: Files, formats: Further, loop_id: str
-) -> Response:
-    found = await catalog.see(session, loop_id, acting)
-    # Drawing takes a while: no connection is held meanwhile.
-    await session.commit()
-    return await _picture(request, files, found, await formats.key_of(found.loop, "light.png"), "image/png")
-
-
-async def _whole(
-    request: Request,
-    session: Reading,
-    acting: Acting,
-    files: Files,
-    formats: Further,
-    loop_id: str,
-    ending: str,
-    stem: str = "",
-) -> Response:
-    """A whole file of a loop: a draft's as it was made, a listed one's with its content credentials."""
-    found = await catalog.open_files(session, loop_id, acting)
-    loop, name = found.loop, catalog.request_of(found.loop).name
-    plain = {"wav": loop.wav, "mp3": loop.mp3}.get(ending, "")
-    if stem:
-        plain, name = catalog.stem_of(loop, stem), f"{name}-{stem}"
-    # Encoding and signing take a while: no connection is held meanwhile.
-    await session.commit()
-    if found.listing is not None and found.listing.status != ListingStatus.DRAFT:
-        key = (await formats.signed(loop, ending, stem)).key
-    else:
-        key = plain or await formats.key_of(loop, ending)
-    return await answer_file(request, files, key, SIGNED_TYPES[ending], name, CACHE)
+    loop = (await catalog.see(door.session, loop_id, door.acting)).loop
+    name = catalog.public_name(loop)
+    return await answer_file(door.request, door.files, loop.peaks, "application/json", name, CACHE)
 
 
 def _tagged(response: Response, listing: ListingOut) -> ListingOut:

@@ -1,20 +1,17 @@
 """People: browsers that are signed in over a Discord of our own, programs with tokens, and what must not change."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from typing import Any
 
 import httpx
 import pytest
 import pytest_asyncio
-import sqlalchemy as sa
 
-from market.db import Base, Database
 from market.settings import Settings
 from tests.fakes.discord import FakeDiscord, Specification, User
 
 # Begun and ended sign-ins, and how often a token was used: they change by being tried.
-VOLATILE = {"sign_in_attempt": None, "web_session": {"used_at"}, "api_token": {"used_at", "quota_used"}}
 
 
 @pytest_asyncio.fixture
@@ -81,24 +78,3 @@ async def token_of(client: httpx.AsyncClient, *scopes: str, **more: Any) -> str:
 
 def bearing(secret: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {secret}"}
-
-
-async def contents(database: Database) -> dict[str, list[str]]:
-    """Every row of every table, but for what changes by being tried."""
-    found = {}
-    async with database.read() as session:
-        for name, table in Base.metadata.tables.items():
-            volatile = VOLATILE.get(name, set())
-            if volatile is None:
-                continue
-            columns = [column for column in table.c if column.name not in volatile]
-            found[name] = sorted(map(repr, await session.execute(sa.select(*columns))))
-    return found
-
-
-@asynccontextmanager
-async def nothing_changes(database: Database) -> AsyncIterator[None]:
-    """What happens inside leaves every row as it was."""
-    before = await contents(database)
-    yield
-    assert await contents(database) == before

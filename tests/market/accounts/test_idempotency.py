@@ -10,8 +10,9 @@ from market.api.idempotency import KEPT
 from market.db import Database
 from market.studio.models import RiffOrder
 from tests.fakes.discord import FakeDiscord, User
-from tests.market.accounts.conftest import Browser, bearing, nothing_changes, token_of
+from tests.market.accounts.conftest import Browser, bearing, token_of
 from tests.market.conftest import count
+from tests.market.state import nothing_changes
 
 KEY = {"Idempotency-Key": "a name of mine"}
 WISH = {"name": "script", "scopes": ["riffs"]}

@@ -9,7 +9,8 @@ from market.api.limits import Buckets, Limits, TooOften
 from market.db import Database
 from market.settings import Settings
 from tests.fakes.discord import FakeDiscord, User
-from tests.market.accounts.conftest import Browser, bearing, nothing_changes, token_of
+from tests.market.accounts.conftest import Browser, bearing, token_of
+from tests.market.state import nothing_changes
 
 
 def test_a_bucket_fills_up_again() -> None:

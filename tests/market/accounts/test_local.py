@@ -7,8 +7,9 @@ from market.accounts.models import Account
 from market.db import Database
 from market.settings import Settings
 from tests.fakes.discord import FakeDiscord
-from tests.market.accounts.conftest import Browser, nothing_changes
+from tests.market.accounts.conftest import Browser
 from tests.market.conftest import count
+from tests.market.state import nothing_changes
 
 
 def unset_discord(settings: Settings) -> None:

@@ -14,8 +14,9 @@ from market.settings import Settings
 from market.studio.models import RiffOrder, Source
 from tests.conftest import environment_of
 from tests.fakes.discord import FakeDiscord, User
-from tests.market.accounts.conftest import Browser, bearing, nothing_changes, token_of
+from tests.market.accounts.conftest import Browser, bearing, token_of
 from tests.market.conftest import beat, count, wav
+from tests.market.state import nothing_changes
 
 
 async def test_another_name_and_handle(browser: Browser, discord: FakeDiscord, database: Database) -> None:

@@ -9,8 +9,9 @@ from market.accounts.models import WebSession
 from market.accounts.sessions import GRACE, IDLE, LONGEST, ROTATED_EVERY
 from market.db import Database
 from tests.fakes.discord import FakeDiscord, User
-from tests.market.accounts.conftest import Browser, nothing_changes, through_discord
+from tests.market.accounts.conftest import Browser, through_discord
 from tests.market.conftest import count
+from tests.market.state import nothing_changes
 
 
 async def age(database: Database, **moved: timedelta) -> None:

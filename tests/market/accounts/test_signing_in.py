@@ -13,8 +13,9 @@ from market.db import Database
 from market.settings import Settings
 from market.studio.models import RiffOrder, Source
 from tests.fakes.discord import FakeDiscord, User
-from tests.market.accounts.conftest import Browser, from_discord, nothing_changes, through_discord
+from tests.market.accounts.conftest import Browser, from_discord, through_discord
 from tests.market.conftest import beat, count, wav
+from tests.market.state import nothing_changes
 
 
 async def test_a_person_signs_in_and_out(browser: Browser, discord: FakeDiscord, database: Database) -> None:

@@ -10,8 +10,9 @@ from market.accounts.models import ApiToken
 from market.accounts.tokens import MAX_TOKENS
 from market.db import Database
 from tests.fakes.discord import FakeDiscord, User
-from tests.market.accounts.conftest import Browser, bearing, nothing_changes, token_of
+from tests.market.accounts.conftest import Browser, bearing, token_of
 from tests.market.conftest import count
+from tests.market.state import nothing_changes
 
 
 async def test_a_token_is_told_once_and_kept_as_its_hash(

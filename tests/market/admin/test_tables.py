@@ -13,7 +13,8 @@ from market.api.cookies import SESSION
 from market.models import Account, AuditEntry, BlockedWord
 from market.settings import Settings
 from tests.market.conftest import count
-from tests.market.moderation.conftest import FOREIGN, Market, nothing_changes
+from tests.market.moderation.conftest import FOREIGN, Market
+from tests.market.state import nothing_changes
 
 MODERATORS = sorted(table.identity for table in FOR_MODERATORS)
 ADMINISTRATORS = sorted(table.identity for table in FOR_ADMINISTRATORS)

@@ -12,7 +12,8 @@ from market.audit.repository import Filter
 from market.db import Database
 from market.models import AuditEntry, AuditLink, Case, CaseStep, Report
 from tests.market.conftest import count, is_postgresql
-from tests.market.moderation.conftest import Market, contents, nothing_changes
+from tests.market.moderation.conftest import Market
+from tests.market.state import contents, nothing_changes
 
 KEPT = ("audit_entry", "audit_link", "case_step", "report")
 

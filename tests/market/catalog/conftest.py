@@ -7,19 +7,17 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest_asyncio
-import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from market.accounts import service as accounts
 from market.accounts import tokens
-from market.db import Base, Database
+from market.db import Database
 from market.models import Account, Loop
 from market.storage import Storage
 from tests.market.catalog.loops import make, tune
+from tests.market.state import contents
 
 OFFER = {"title": "Bells at noon", "prices": {"creator": 900, "business": 4900}, "free": True}
-# What changes by looking: tokens are counted.
-VOLATILE = {"api_token"}
 
 
 @dataclass(frozen=True)
@@ -68,14 +66,9 @@ class Shop:
             f"/v1/loops/{loop.id}/publish", json=OFFER | offer, headers=(person or self.ada).headers
         )
 
-    async def state(self) -> dict[str, list[Any]]:
+    async def state(self) -> dict[str, list[str]]:
         """Every row of every table of ours."""
-        async with self.database.read() as session:
-            return {
-                name: sorted(repr(row) for row in (await session.execute(sa.select(table))).all())
-                for name, table in Base.metadata.tables.items()
-                if name not in VOLATILE
-            }
+        return await contents(self.database)
 
 
 @pytest_asyncio.fixture

@@ -2,7 +2,6 @@
 
 import io
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -14,16 +13,14 @@ from numpy.typing import NDArray
 
 from generation import credentials
 from generation.audio.mark import Place, bell, places
-from generation.audio.pcm import sha256
 from generation.credentials.manifest import recipe_digest
-from generation.request import SAMPLE_RATE, Take
+from generation.request import SAMPLE_RATE
 from market.catalog.formats import PREVIEW_SECONDS, Formats, mark_seed
 from market.db import Database
+from market.models import Loop
 from market.settings import Settings
 from market.storage import Storage
-from market.studio import service as studio
-from market.studio.assets import Assets, loop_of
-from tests.market.conftest import beat, order, wish
+from tests.market.conftest import beat, finished
 from tests.market.downloads.conftest import Market, Shop
 
 
@@ -105,27 +102,15 @@ async def test_a_taken_down_loop_is_heard_by_its_creator_only(shop: Shop) -> Non
 async def test_of_a_song_there_is_a_minute(
     http: httpx.AsyncClient, database: Database, storage: Storage, settings: Settings
 ) -> None:
-    riff_id = await order(database, wish(bars=2))
-    sound = np.tile(beat(bars=4), (10, 1))
-    recipe = {
-        "request": wish(bars=2).to_dict(),
-        "model": "none",
-        "codec": "none",
-        "samples": len(sound),
-        "sha256": sha256(sound),
-    }
-    image = np.tile(np.linspace(0, 255, 160).astype(np.uint8), (256, 1))
-    record = await Assets.make(0, Take(sound, image, recipe)).keep(storage, riff_id)
-    made = loop_of(riff_id, record, datetime.now(UTC))
-    made.kind = "song"
+    made = await finished(database, storage, np.tile(beat(bars=4), (10, 1)))
     async with database.write() as session:
-        await studio.finish(session, riff_id, [made])
+        (await session.get_one(Loop, made.id)).kind = "song"
     answer = await http.get(f"/v1/loops/{made.id}/preview")
     preview, _ = soundfile.read(io.BytesIO(answer.content))
     assert made.seconds == 80
     assert abs(len(preview) / SAMPLE_RATE - PREVIEW_SECONDS) < 0.06
     assert np.abs(preview[-2000:]).max() < 0.05
-    assert json.dumps(recipe) not in answer.text
+    assert json.dumps(made.recipe) not in answer.text
 
 
 async def test_two_places_mark_differently(market: Market, storage: Storage, settings: Settings) -> None:

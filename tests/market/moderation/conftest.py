@@ -1,7 +1,7 @@
 """People with sessions and tokens, a loop on the market, and what must not change."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -14,14 +14,12 @@ from itsdangerous import URLSafeSerializer
 from market.accounts import service as accounts
 from market.accounts import sessions, tokens
 from market.api.cookies import SESSION
-from market.db import Base, Database
+from market.db import Database
 from market.models import Account, Listing, Loop
 from market.settings import Settings
 from market.storage import Storage
 from tests.market.conftest import finished
 
-# What changes by being asked for.
-VOLATILE = {"web_session": {"used_at"}, "api_token": {"used_at", "quota_used"}}
 FOREIGN = {"Sec-Fetch-Site": "cross-site"}
 
 
@@ -145,21 +143,3 @@ async def person(
     )
     program = httpx.AsyncClient(base_url=server, timeout=30, headers={"Authorization": f"Bearer {secret}"})
     return Person(account, await stack.enter_async_context(browser), await stack.enter_async_context(program))
-
-
-async def contents(database: Database) -> dict[str, list[str]]:
-    """Every row of every table, but for what changes by being asked for."""
-    found = {}
-    async with database.read() as session:
-        for name, table in Base.metadata.tables.items():
-            columns = [column for column in table.c if column.name not in VOLATILE.get(name, set())]
-            found[name] = sorted(map(repr, await session.execute(sa.select(*columns))))
-    return found
-
-
-@asynccontextmanager
-async def nothing_changes(database: Database) -> AsyncIterator[None]:
-    """What happens inside leaves every row as it was."""
-    before = await contents(database)
-    yield
-    assert await contents(database) == before

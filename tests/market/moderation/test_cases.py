@@ -12,7 +12,8 @@ from market.moderation import upkeep
 from market.moderation.models import Case, Strike
 from market.moderation.rules import RULES
 from tests.market.conftest import count
-from tests.market.moderation.conftest import Market, nothing_changes
+from tests.market.moderation.conftest import Market
+from tests.market.state import nothing_changes
 
 
 async def suspended_until(market: Market) -> datetime | None:

@@ -9,7 +9,8 @@ from market.accounts import service as accounts
 from market.models import Case, Collection, Rating, Report
 from market.moderation.rules import RULES
 from tests.market.conftest import count
-from tests.market.moderation.conftest import FOREIGN, Market, nothing_changes
+from tests.market.moderation.conftest import FOREIGN, Market
+from tests.market.state import nothing_changes
 
 NO_REPORTS: list[tuple[dict[str, object], int]] = [
     ({"subject": "loop:000000000000000000000000-0"}, 404),

@@ -13,7 +13,8 @@ from market.models import BlockedWord, RiffOrder
 from market.moderation import words
 from market.moderation.errors import WordKnown
 from tests.market.conftest import count, queued_workflows
-from tests.market.moderation.conftest import Market, nothing_changes
+from tests.market.moderation.conftest import Market
+from tests.market.state import nothing_changes
 
 REFUSED = [
     "nigger", "NIGGERS", "n1gg3r", "n i g g e r", "n.i.g.g.e.r", "ni-gger", "nïggér", "n\u200bigger", "niiiggggerrr",
