@@ -24,7 +24,7 @@ class Part:
     `hand_over` moves what a visitor (an owner "visitor:…") left to the account that the visitor signed in to.
     """
 
-    exported: Exported
+    exported: Exported | None
     erase: Erase | None
     hand_over: HandOver | None
 
@@ -33,7 +33,11 @@ parts: dict[str, Part] = {}
 
 
 def register(
-    name: str, *, exported: Exported, erase: Erase | None = None, hand_over: HandOver | None = None
+    name: str,
+    *,
+    exported: Exported | None = None,
+    erase: Erase | None = None,
+    hand_over: HandOver | None = None,
 ) -> None:
     """Make `name` a part of what is known about people."""
     parts[name] = Part(exported, erase, hand_over)

@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from market.accounts.models import Account, ApiToken, Identity, KeptAnswer, SignInAttempt, WebSession
-from market.studio.models import OPEN, RiffOrder, Source
+from market.studio.models import RiffOrder, Source
 
 # The bot's table, which stands above the market: one database and one history for both.
 _delivery = sa.table("delivery", sa.column("riff_id", sa.String), sa.column("user_id", sa.BigInteger))
@@ -186,11 +186,6 @@ async def hand_over(session: AsyncSession, former: str, owner: str) -> None:
         fresh = hashlib.sha256(f"{owner} {source.sha256}".encode()).hexdigest()[:24]
         await session.execute(sa.update(Source).where(Source.id == source.id).values(id=fresh, owner=owner))
     await session.flush()
-
-
-async def open_riffs(session: AsyncSession, owner: str) -> Sequence[str]:
-    query = sa.select(RiffOrder.id).where(RiffOrder.owner == owner, RiffOrder.status.in_(OPEN))
-    return (await session.scalars(query)).all()
 
 
 async def erase(session: AsyncSession, account_id: str, owner: str, nobody: str) -> None:

@@ -3,7 +3,6 @@
 import re
 import secrets
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,9 +15,8 @@ from market.accounts import personal, repository
 from market.accounts.errors import HandleTaken, LastAdmin, Suspended
 from market.accounts.models import Account, Identity
 from market.audit import service as audit
-from market.errors import AlreadyFinished, NotFound
+from market.errors import NotFound
 from market.moderation import words
-from market.studio import service as studio
 
 ROLES = ("member", "creator", "moderator", "admin")
 MAX_NAME_LENGTH = 80
@@ -234,7 +232,11 @@ async def export(session: AsyncSession, account_id: str) -> dict[str, Any]:
             }
             for source in await repository.uploads_of(session, account.owner)
         ],
-        **{name: await part.exported(session, account) for name, part in personal.parts.items()},
+        **{
+            name: await part.exported(session, account)
+            for name, part in personal.parts.items()
+            if part.exported is not None
+        },
     }
 
 
@@ -250,9 +252,6 @@ async def delete(session: AsyncSession, account_id: str, confirm: str) -> None:
         raise InvalidRequest("confirm", f"To delete this account, confirm with its handle, {account.handle}.")
     if "admin" in account.roles and not await repository.others_with_role(session, "admin", account.id):
         raise LastAdmin
-    for riff_id in await repository.open_riffs(session, account.owner):
-        with suppress(AlreadyFinished):
-            await studio.cancel(session, riff_id, account.owner)
     for part in personal.parts.values():
         if part.erase is not None:
             await part.erase(session, account)

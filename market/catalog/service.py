@@ -33,7 +33,7 @@ from market.catalog.gate import Check, Measured
 from market.catalog.models import Listing, ListingStatus, ListingTag, Loop, TakenDown
 from market.catalog.tags import Tag, automatic, of_creator
 from market.errors import MarketError, NotFound
-from market.licensing import service as licensing
+from market.licensing import holders
 from market.search import service as search
 from market.search.document import Document
 from market.studio import repository as studio_rows
@@ -160,7 +160,7 @@ async def _access(session: AsyncSession, loop: Loop, owner: str, moderates: bool
     kind, _, account_id = owner.partition(":")
     if known.full or not known.visible or kind != "account":
         return known
-    licensed = bool(await licensing.effective(session, loop.id, account_id))
+    licensed = bool(await holders.effective(session, loop.id, account_id))
     return Access(listed=known.listed, visible=True, full=licensed)
 
 
@@ -303,7 +303,7 @@ async def publish(
     gone = await repository.taken_down(session, loop_id) is not None
     if gone or (stored is not None and stored.status == ListingStatus.REMOVED):
         raise LoopRemoved
-    if await licensing.exclusive_of(session, loop.sha256) is not None:
+    if await holders.exclusive_of(session, loop.sha256) is not None:
         raise HeldExclusively
     found = await _checks(session, loop, account, stored, measured, parts)
     if stored is not None and stored.status == ListingStatus.PUBLISHED:

@@ -22,7 +22,7 @@ from market.community.errors import LicenceNeeded, OwnLoop, TooManyFavourites
 from market.community.models import Rating
 from market.community.repository import Counts
 from market.errors import NotFound
-from market.licensing import service as licensing
+from market.licensing import holders
 from market.moderation import words
 
 ID = re.compile("[0-9a-f]{24}")
@@ -113,7 +113,7 @@ async def rate(session: AsyncSession, account: Account, loop_id: str, stars: int
     listing = await on_sale_once(session, loop_id)
     if listing.creator_id == account.id:
         raise OwnLoop
-    if not await licensing.effective(session, loop_id, account.id):
+    if not await holders.effective(session, loop_id, account.id):
         raise LicenceNeeded
     await words.require(session, {"comment": comment})
     now = datetime.now(UTC)
@@ -225,7 +225,7 @@ async def opinion(session: AsyncSession, account: Account | None, loop_id: str) 
     shown = Shown(loop, listing, await repository.counts(session, loop_id))
     if account is None:
         return Opinion(shown, None, may_rate=False, favoured=False)
-    licensed = bool(await licensing.effective(session, loop_id, account.id))
+    licensed = bool(await holders.effective(session, loop_id, account.id))
     return Opinion(
         shown,
         await repository.rating_of(session, loop_id, account.id),

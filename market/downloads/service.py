@@ -19,7 +19,7 @@ from market.catalog.models import Loop
 from market.downloads import repository
 from market.downloads.errors import LinkDead, LinkExpired, LinkForged
 from market.errors import NotFound
-from market.licensing import service as licensing
+from market.licensing import holders
 from market.licensing.models import Grant
 from market.settings import Settings
 
@@ -166,7 +166,7 @@ async def _right(
     loop = (await catalog.open_files(session, loop_id, acting)).loop
     if acting.account is None:
         return loop, None
-    grants = await licensing.effective(session, loop_id, acting.account.id)
+    grants = await holders.effective(session, loop_id, acting.account.id)
     if code is not None:
         grants = [grant for grant in grants if grant.code == code]
         if not grants:

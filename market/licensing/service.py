@@ -25,7 +25,7 @@ from market.catalog import service as catalog
 from market.catalog.models import Listing, ListingStatus, Loop
 from market.errors import NotFound
 from market.licensing import channels as addresses
-from market.licensing import codes, document, keys, repository, tiers
+from market.licensing import codes, document, holders, keys, repository, tiers
 from market.licensing.channels import ChannelAddress
 from market.licensing.errors import (
     IntentReused,
@@ -149,7 +149,7 @@ async def grant(
     listing = await _offered(session, loop.id)
     if listing.creator_id == account.id:
         raise OwnLoop
-    if await exclusive_of(session, loop.sha256) is not None:
+    if await holders.exclusive_of(session, loop.sha256) is not None:
         raise NotOffered("Somebody holds this loop exclusively: no new licence is granted for it.")
     made = await _row(session, loop, listing, chosen, values | {"intent": intent})
     if not await repository.insert(session, made):
@@ -262,17 +262,6 @@ async def get(session: AsyncSession, code: str) -> Grant:
     if found is None:
         raise NotFound("licence", fields.quoted(code))
     return found
-
-
-async def effective(session: AsyncSession, loop_id: str, account_id: str) -> Sequence[Grant]:
-    """The licences of a loop that an account holds and that are not revoked, oldest first."""
-    return await repository.effective(session, loop_id, account_id)
-
-
-async def exclusive_of(session: AsyncSession, sound: str) -> Grant | None:
-    """The effective grant that keeps a sound, by the SHA-256 of its PCM, from everybody else."""
-    names = [tier.name for tier in tiers.every().values() if tier.exclusive]
-    return await repository.exclusive(session, sound, names)
 
 
 async def mine(session: AsyncSession, account_id: str, limit: int = 50, cursor: str | None = None) -> Page:
@@ -488,7 +477,7 @@ async def _offered(session: AsyncSession, loop_id: str) -> Listing:
     if listing.status == ListingStatus.REMOVED:
         raise NotFound("loop", fields.quoted(loop_id))
     if listing.status != ListingStatus.PUBLISHED:
-        sold = await exclusive_of(session, loop.sha256) is not None
+        sold = await holders.exclusive_of(session, loop.sha256) is not None
         why = "somebody holds it exclusively" if sold else "its creator took it off the market"
         raise NotOffered(f"No new licence is granted for this loop: {why}.")
     return listing

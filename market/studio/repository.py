@@ -137,6 +137,12 @@ async def open_ids(session: AsyncSession) -> Sequence[str]:
     return (await session.scalars(sa.select(RiffOrder.id).where(RiffOrder.status.in_(OPEN)))).all()
 
 
+async def open_of(session: AsyncSession, owner: str) -> Sequence[str]:
+    """The unfinished riffs of an owner."""
+    query = sa.select(RiffOrder.id).where(RiffOrder.owner == owner, RiffOrder.status.in_(OPEN))
+    return (await session.scalars(query)).all()
+
+
 async def get_source(session: AsyncSession, source_id: str) -> Source | None:
     return await session.get(Source, source_id)
 

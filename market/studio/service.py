@@ -7,6 +7,7 @@ import hashlib
 import re
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from generation.fields import MAX_SEED
 from generation.prompt import STYLE_NAME
 from generation.request import RiffRequest
+from market.accounts import personal
+from market.accounts.models import Account
 from market.catalog.models import Loop
 from market.errors import AlreadyFinished, KeyReused, NotFound, NotYours, TooManyRiffs
 from market.moderation import words
@@ -211,3 +214,13 @@ def _end(session: AsyncSession, order: RiffOrder, status: Status) -> None:
 
 def _tell(session: AsyncSession, riff_id: str, kind: str, fraction: float, **more: object) -> None:
     session.add(RiffEvent(riff_id=riff_id, body={"type": kind, "fraction": fraction, **more}))
+
+
+async def _cancel_all(session: AsyncSession, account: Account) -> None:
+    for riff_id in await repository.open_of(session, account.owner):
+        with suppress(AlreadyFinished):
+            await cancel(session, riff_id, account.owner)
+
+
+# Nobody is there any more to take what would be made.
+personal.register("riffs", erase=_cancel_all)

@@ -14,7 +14,7 @@ from generation.errors import InvalidRequest, RiffError
 from market.catalog import service as catalog
 from market.db import Database, blocking_engine
 from market.errors import NotFound
-from market.licensing import codes, document, tiers
+from market.licensing import codes, document, holders, tiers
 from market.licensing import service as licensing
 from market.licensing.errors import IntentReused, LicenceRevoked, NotOffered, OwnLoop
 from market.licensing.models import Channel, Grant, Key, Revocation
@@ -57,9 +57,9 @@ async def test_a_grant_holds_all_that_was_agreed(market: Market) -> None:
     async with market.database.read() as session:
         key = await session.get_one(Key, grant.key_id)
         assert document.is_signed(told, document.encode(grant.signature), key)
-        [held] = await licensing.effective(session, market.loop.id, market.ada.account.id)
+        [held] = await holders.effective(session, market.loop.id, market.ada.account.id)
         assert (held.code, held.document, held.revocation) == (grant.code, grant.document, None)
-        assert await licensing.effective(session, market.loop.id, market.eve.account.id) == []
+        assert await holders.effective(session, market.loop.id, market.eve.account.id) == []
         entry = (
             await session.scalars(sa.select(AuditEntry).where(AuditEntry.action == "licence.grant"))
         ).one()
@@ -113,8 +113,8 @@ async def test_of_two_who_want_it_exclusively_one_gets_it(market: Market) -> Non
     assert won[0].limits["earlier_licences"] == 1
     async with market.database.read() as session:
         assert (await session.get_one(Listing, market.loop.id)).status == "delisted"
-        assert await licensing.effective(session, market.loop.id, market.ada.account.id)
-        exclusive = await licensing.exclusive_of(session, market.loop.sha256)
+        assert await holders.effective(session, market.loop.id, market.ada.account.id)
+        exclusive = await holders.exclusive_of(session, market.loop.sha256)
         assert exclusive is not None
         assert exclusive.code == won[0].code
         assert (await licensing.get(session, earlier.code)).revocation is None
@@ -189,7 +189,7 @@ async def test_revoked_once_and_for_good(market: Market) -> None:
         async with market.database.write() as session:
             await licensing.revoke(session, "RM-00000-00000-00000", "Nobody's.", "system")
     async with market.database.read() as session:
-        assert await licensing.effective(session, market.loop.id, market.ada.account.id) == []
+        assert await holders.effective(session, market.loop.id, market.ada.account.id) == []
         found = await licensing.get(session, grant.code)
         page = await licensing.mine(session, market.ada.account.id)
     assert found.revocation is not None
