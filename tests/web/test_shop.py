@@ -13,7 +13,7 @@ pytestmark = SQLITE
 
 async def _shelf(shop: Shop) -> None:
     """Three loops for sale: two of bells at 120, slow and free, and an accordion at 90."""
-    second = await shop.make(sound=tune(2), prompt="church bells, dark pad", key="Am")
+    second = await shop.make(sound=tune(2), prompt="church bells, dark pad")
     third = await shop.make(sound=tune(3, bpm=90), prompt="accordion", bpm=90)
     for loop, offer in (
         (shop.loop, {"title": "Bells at noon"}),

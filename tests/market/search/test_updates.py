@@ -21,7 +21,7 @@ from market.models import (
 )
 from market.search import service as search
 from market.search.query import Query
-from tests.market.conftest import count, is_postgresql
+from tests.market.conftest import count
 from tests.market.search.conftest import MANY, document, found, ids_of, put
 
 TABLES = (SearchEntry, SearchSample, SearchVector, SearchWord, SearchSpelling, SearchValue)
@@ -193,9 +193,8 @@ async def test_whatever_is_published_is_found_and_forgotten(database: Database, 
     assert await count(database, SearchWord) == 0
 
 
+@pytest.mark.parametrize("settings", ["postgresql"], indirect=True)
 async def test_without_trigrams_one_wrong_letter_is_still_understood(database: Database) -> None:
-    if not is_postgresql(database):
-        pytest.skip("SQLite has its own")
     await put(database, document(0, title="Saxophone"))
     async with database.write() as session:
         await session.execute(sa.text("DROP EXTENSION pg_trgm CASCADE"))
