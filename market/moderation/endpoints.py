@@ -8,7 +8,6 @@ from starlette.responses import Response
 from generation.errors import InvalidRequest
 from market.accounts.models import Account
 from market.api.actor import Acting, Anybody, require, signed_in
-from market.api.idempotency import Idempotent
 from market.api.problems import ANY_PROBLEM, problems
 from market.api.session import Reading, Writing
 from market.audit import service as audit
@@ -41,7 +40,7 @@ from market.moderation.schemas import (
 )
 from market.moderation.service import MAX_PAGE, Decision, Notice
 
-router = APIRouter(prefix="/v1", tags=["moderation"], responses=ANY_PROBLEM, route_class=Idempotent)
+router = APIRouter(prefix="/v1", tags=["moderation"], responses=ANY_PROBLEM)
 pages = moderation_pages.router
 
 Moderator = Annotated[Account, signed_in("moderate", "moderator")]

@@ -294,15 +294,3 @@ async def collect(market: Market, collection_id: str, title: str, *, public: boo
 async def is_public(market: Market) -> bool:
     async with market.database.read() as session:
         return bool((await session.scalars(sa.select(Collection.public))).one())
-
-
-async def test_a_report_that_is_sent_twice_is_answered_as_before(market: Market) -> None:
-    wish = {"subject": market.subject, "reason": "spam", "text": "It is a copy."}
-    key = {"Idempotency-Key": "a name of mine"}
-    first = await market.visitor.post("/v1/reports", json=wish, headers=key)
-    assert first.status_code == 201
-    async with nothing_changes(market.database):
-        again = await market.visitor.post("/v1/reports", json=wish, headers=key)
-    assert (again.json(), again.headers["idempotent-replayed"]) == (first.json(), "true")
-    other = await market.visitor.post("/v1/reports", json={**wish, "reason": "other"}, headers=key)
-    assert other.status_code == 422
