@@ -13,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
@@ -93,6 +94,12 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
+
+
+def insert_into(connection: AsyncSession | sa.Connection, table: Any) -> Any:
+    """An INSERT in the words of the connection's database, both of which have ON CONFLICT."""
+    bind = connection.get_bind() if isinstance(connection, AsyncSession) else connection
+    return (postgresql if bind.dialect.name == "postgresql" else sqlite).insert(table)
 
 
 def async_url(settings: Settings) -> sa.URL:

@@ -6,10 +6,10 @@ from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from market.accounts.models import Account, ApiToken, Identity, KeptAnswer, SignInAttempt, WebSession
+from market.db import insert_into
 from market.studio.models import RiffOrder, Source
 
 # The bot's table, which stands above the market: one database and one history for both.
@@ -38,7 +38,9 @@ async def by_subject(session: AsyncSession, subject: str) -> Account | None:
 
 async def claim_subject(session: AsyncSession, values: Mapping[str, Any]) -> bool:
     """Give a subject to an account; False when it is another's (by a transaction that just committed, too)."""
-    statement = _insert(session, Identity).values(**values).on_conflict_do_nothing(index_elements=["subject"])
+    statement = (
+        insert_into(session, Identity).values(**values).on_conflict_do_nothing(index_elements=["subject"])
+    )
     return await session.scalar(statement.returning(Identity.subject)) is not None
 
 
@@ -202,7 +204,7 @@ async def erase(session: AsyncSession, account_id: str, owner: str, nobody: str)
 async def keep_key(session: AsyncSession, values: Mapping[str, Any]) -> bool:
     """Claim an idempotency key; False when it is taken. Waits for a transaction that is about to decide it."""
     names = ["owner", "operation", "key_sha256"]
-    statement = _insert(session, KeptAnswer).values(**values).on_conflict_do_nothing(index_elements=names)
+    statement = insert_into(session, KeptAnswer).values(**values).on_conflict_do_nothing(index_elements=names)
     return await session.scalar(statement.returning(KeptAnswer.owner)) is not None
 
 
@@ -234,8 +236,3 @@ async def _purge(session: AsyncSession, table: type[Any], old: sa.ColumnElement[
         await session.execute(
             sa.delete(table).where(sa.tuple_(*keys).in_(found)).execution_options(synchronize_session=False)
         )
-
-
-def _insert(session: AsyncSession, table: type[Any]) -> Any:
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    return dialect.insert(table)

@@ -3,8 +3,6 @@
 Every function takes a session; those that write want one from `Database.write`.
 """
 
-import base64
-import binascii
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from generation.errors import InvalidRequest
 from generation.fields import quoted
 from generation.request import RiffRequest
+from market import cursor as cursors
 from market.accounts import personal
 from market.accounts.errors import Suspended
 from market.accounts.models import Account
@@ -210,9 +208,10 @@ async def recent(session: AsyncSession, actor: "Actor", limit: int = 20) -> Sequ
 
 async def mine(session: AsyncSession, actor: "Actor", limit: int = 20, cursor: str | None = None) -> Page:
     """What somebody has made, listed or not, newest first. Raises InvalidRequest for a cursor that is not ours."""
-    rows = await repository.of_owner(session, actor.owner, limit + 1, _place(cursor))
+    before = None if cursor is None else cursors.read_moment(cursor)
+    rows = await repository.of_owner(session, actor.owner, limit + 1, before)
     page, rest = rows[:limit], rows[limit:]
-    following = _cursor(page[-1].created_at, page[-1].id) if rest else None
+    following = cursors.write(page[-1].created_at, page[-1].id) if rest else None
     return Page(await shown(session, page, actor), following)
 
 
@@ -597,28 +596,6 @@ def _offer(prices: Mapping[str, int], free: bool) -> Check:
 def _require(found: Sequence[Check]) -> None:
     if any(check.refuses for check in found):
         raise GateRefused(found)
-
-
-def _cursor(at: datetime, loop_id: str) -> str:
-    return base64.urlsafe_b64encode(f"{at.timestamp():.6f} {loop_id}".encode()).decode()
-
-
-def _place(cursor: str | None) -> tuple[datetime, str] | None:
-    return None if cursor is None else _read_cursor(cursor)
-
-
-def _read_cursor(cursor: str) -> tuple[datetime, str]:
-    try:
-        at, loop_id = (
-            base64.b64decode(cursor.encode(), altchars=b"-_", validate=True).decode("ascii").split(" ")
-        )
-        if not loop_id.isprintable():
-            raise ValueError
-        return datetime.fromtimestamp(float(at), UTC), loop_id
-    except (binascii.Error, UnicodeError, ValueError, OverflowError, OSError):
-        raise InvalidRequest(
-            "cursor", "This cursor is not one of ours: take next_cursor as it came."
-        ) from None
 
 
 async def _exported(session: AsyncSession, account: Account) -> object:

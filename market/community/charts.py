@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from generation.fields import quoted
+from market import cursor as cursors
 from market.catalog import vocabulary
-from market.community import cursor as cursors
 from market.community import repository
 from market.community import service as community
 from market.community.score import DAYS, Chart

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from generation.fields import quoted
+from market import cursor as cursors
 from market.accounts.models import Account
 from market.audit import service as audit
 from market.catalog.service import LOOP_ID
-from market.community import cursor as cursors
 from market.community import repository
 from market.community import service as community
 from market.community.errors import (

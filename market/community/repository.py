@@ -7,7 +7,6 @@ from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import defer
@@ -28,7 +27,7 @@ from market.community.models import (
     Standing,
 )
 from market.community.score import Chart
-from market.db import UtcDateTime
+from market.db import UtcDateTime, insert_into
 from market.downloads.models import Download
 from market.licensing.models import Grant, Revocation
 
@@ -147,7 +146,7 @@ async def standings(session: AsyncSession, loop_ids: Iterable[str]) -> dict[str,
 
 async def add_favourite(session: AsyncSession, account_id: str, loop_id: str, now: datetime) -> bool:
     """Whether it was none before."""
-    statement = _insert(session, Favourite).values(account_id=account_id, loop_id=loop_id, created_at=now)
+    statement = insert_into(session, Favourite).values(account_id=account_id, loop_id=loop_id, created_at=now)
     statement = statement.on_conflict_do_nothing(index_elements=["account_id", "loop_id"])
     return await session.scalar(statement.returning(Favourite.loop_id)) is not None
 
@@ -319,7 +318,7 @@ async def rating_of(session: AsyncSession, loop_id: str, account_id: str) -> Rat
 
 async def put_rating(session: AsyncSession, values: Mapping[str, Any]) -> None:
     """Insert an account's rating of a loop, or change the stars and comment of the one there is."""
-    statement = _insert(session, Rating).values(**values)
+    statement = insert_into(session, Rating).values(**values)
     changed = {name: statement.excluded[name] for name in ("stars", "comment", "updated_at")}
     await session.execute(
         statement.on_conflict_do_update(index_elements=["loop_id", "account_id"], set_=changed)
@@ -392,7 +391,7 @@ async def plays_from(session: AsyncSession, day: date, loop_id: str, place: str)
 
 async def add_play(session: AsyncSession, values: Mapping[str, Any]) -> bool:
     """Whether this listener had not played it that day."""
-    statement = _insert(session, Play).values(**values, folded=False)
+    statement = insert_into(session, Play).values(**values, folded=False)
     statement = statement.on_conflict_do_nothing(index_elements=["day", "loop_id", "listener"])
     return await session.scalar(statement.returning(Play.loop_id)) is not None
 
@@ -446,7 +445,7 @@ async def take_plays(session: AsyncSession, limit: int) -> list[tuple[str, date]
 
 async def add_plays(session: AsyncSession, plays: Mapping[tuple[str, date], int]) -> None:
     """Add to the counts of days."""
-    statement = _insert(session, LoopDay)
+    statement = insert_into(session, LoopDay)
     statement = statement.on_conflict_do_update(
         index_elements=["loop_id", "day"], set_={"plays": LoopDay.plays + statement.excluded.plays}
     )
@@ -573,7 +572,7 @@ async def stars(session: AsyncSession, loop_ids: Several[str]) -> Sequence[tuple
 
 
 async def put_standings(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> None:
-    statement = _insert(session, Standing)
+    statement = insert_into(session, Standing)
     changed = {
         column.name: statement.excluded[column.name]
         for column in Standing.__table__.columns
@@ -654,7 +653,7 @@ async def profile(session: AsyncSession, account_id: str) -> CreatorProfile | No
 
 
 async def put_profile(session: AsyncSession, values: Mapping[str, Any]) -> None:
-    statement = _insert(session, CreatorProfile).values(**values)
+    statement = insert_into(session, CreatorProfile).values(**values)
     changed = {name: statement.excluded[name] for name in ("bio", "links", "updated_at")}
     await session.execute(statement.on_conflict_do_update(index_elements=["account_id"], set_=changed))
 
@@ -714,8 +713,3 @@ async def forget_account(session: AsyncSession, account_id: str) -> None:
 def _after(value: datetime | float, key: str) -> Any:
     kind: Any = UtcDateTime if isinstance(value, datetime) else sa.Double
     return sa.tuple_(sa.literal(value, kind), sa.literal(key))
-
-
-def _insert(session: AsyncSession, table: type[Any]) -> Any:
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    return dialect.insert(table)

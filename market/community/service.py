@@ -12,11 +12,11 @@ from typing import Generic, TypeVar
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from generation.fields import quoted
+from market import cursor as cursors
 from market.accounts.models import Account
 from market.audit import service as audit
 from market.catalog.models import Listing, ListingStatus, Loop
 from market.catalog.service import LOOP_ID
-from market.community import cursor as cursors
 from market.community import repository
 from market.community.errors import LicenceNeeded, OwnLoop, TooManyFavourites
 from market.community.models import Rating

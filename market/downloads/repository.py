@@ -5,18 +5,18 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from market.db import insert_into
 from market.downloads.models import Download
 
 
 async def start(session: AsyncSession, values: dict[str, Any]) -> bool:
     """Write a download down; one that is taken up again counts a request more. Whether it is a new one."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     taken_up = {"requests": Download.requests + 1, "last_at": values["last_at"]}
-    query = insert(Download).values(**values).on_conflict_do_update(index_elements=["link"], set_=taken_up)
-    return await session.scalar(query.returning(Download.requests)) == 1
+    query = insert_into(session, Download).values(**values)
+    query = query.on_conflict_do_update(index_elements=["link"], set_=taken_up)
+    return bool(await session.scalar(query.returning(Download.requests)) == 1)
 
 
 async def add_bytes(session: AsyncSession, link: str, count: int, at: datetime) -> None:

@@ -182,14 +182,7 @@ class ChannelOut(BaseModel):
 
     @classmethod
     def of(cls, channel: Channel) -> Self:
-        return cls(
-            id=channel.id,
-            platform=channel.platform,
-            url=channel.url,
-            added_at=channel.added_at,
-            expires_at=channel.expires_at,
-            removed_at=channel.removed_at,
-        )
+        return cls.model_validate(channel, from_attributes=True)
 
 
 class ChannelsOut(BaseModel):

@@ -6,13 +6,13 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from generation.errors import InvalidRequest
+from market import cursor as cursors
 from market.accounts.models import Account
 from market.api.actor import Acting, Anybody, require, signed_in
 from market.api.problems import ANY_PROBLEM, problems
 from market.api.session import Reading, Writing
 from market.audit import service as audit
 from market.audit.repository import Filter
-from market.community import cursor as cursors
 from market.moderation import pages as moderation_pages
 from market.moderation import repository, words
 from market.moderation import service as moderation

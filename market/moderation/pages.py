@@ -11,13 +11,13 @@ from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
 
 from generation.errors import InvalidRequest
+from market import cursor as cursors
 from market.accounts.models import Account
 from market.api.actor import Actor, Anybody, require, signed_in
 from market.api.origin import refuse_foreign
 from market.api.session import Reading, Writing
 from market.catalog import service as catalog
 from market.catalog.models import Loop
-from market.community import cursor as cursors
 from market.errors import MarketError, status_of
 from market.moderation import repository, subjects
 from market.moderation import service as moderation

@@ -77,13 +77,7 @@ class ReportOut(BaseModel):
 
     @classmethod
     def of(cls, report: Report) -> "ReportOut":
-        return cls(
-            id=report.id,
-            subject=report.subject,
-            reason=Reason(report.reason),
-            text=report.text,
-            created_at=report.created_at,
-        )
+        return cls.model_validate(report, from_attributes=True)
 
 
 class NoticeOut(ReportOut):
@@ -123,13 +117,7 @@ class StepOut(BaseModel):
 
     @classmethod
     def of(cls, step: CaseStep) -> "StepOut":
-        return cls(
-            at=step.at,
-            actor=step.actor,
-            status=CaseStatus(step.status),
-            statement=step.statement,
-            contact=step.contact,
-        )
+        return cls.model_validate(step, from_attributes=True)
 
 
 class CaseOut(BaseModel):
@@ -264,15 +252,7 @@ class StrikeOut(BaseModel):
 
     @classmethod
     def of(cls, strike: Strike) -> "StrikeOut":
-        return cls(
-            id=strike.id,
-            account_id=strike.account_id,
-            case_id=strike.case_id,
-            given_at=strike.given_at,
-            expires_at=strike.expires_at,
-            lifted_at=strike.lifted_at,
-            suspended_until=strike.suspended_until,
-        )
+        return cls.model_validate(strike, from_attributes=True)
 
 
 class StrikesOut(BaseModel):
@@ -325,14 +305,7 @@ class EntryOut(BaseModel):
 
     @classmethod
     def of(cls, entry: AuditEntry) -> "EntryOut":
-        return cls(
-            id=entry.id,
-            at=entry.at,
-            actor=entry.actor,
-            action=entry.action,
-            subject=entry.subject,
-            details=entry.details,
-        )
+        return cls.model_validate(entry, from_attributes=True)
 
 
 class EntriesOut(BaseModel):

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from market.catalog.models import Loop
+from market.db import insert_into
 from market.search.models import (
     SearchCell,
     SearchCodebook,
@@ -303,20 +304,20 @@ async def hold(session: AsyncSession, loop_id: str) -> SearchEntry | None:
 
 async def write_entry(session: AsyncSession, given: Mapping[str, Any]) -> int:
     """Write a loop's entry, new or again; its number."""
-    statement = _insert(session, SearchEntry).values(**given)
+    statement = insert_into(session, SearchEntry).values(**given)
     again = {name: statement.excluded[name] for name in given if name != "loop_id"}
     statement = statement.on_conflict_do_update(index_elements=["loop_id"], set_=again)
     return int((await session.execute(statement.returning(SearchEntry.seq))).scalar_one())
 
 
 async def write_sample(session: AsyncSession, given: Mapping[str, Any]) -> None:
-    statement = _insert(session, SearchSample).values(**given)
+    statement = insert_into(session, SearchSample).values(**given)
     again = {name: statement.excluded[name] for name in given if name != "seq"}
     await session.execute(statement.on_conflict_do_update(index_elements=["seq"], set_=again))
 
 
 async def write_vector(session: AsyncSession, cell: int, seq: int, embedding: bytes) -> None:
-    statement = _insert(session, SearchVector).values(cell=cell, seq=seq, embedding=embedding)
+    statement = insert_into(session, SearchVector).values(cell=cell, seq=seq, embedding=embedding)
     again = {"embedding": statement.excluded.embedding}
     await session.execute(statement.on_conflict_do_update(index_elements=["cell", "seq"], set_=again))
 
@@ -366,7 +367,7 @@ async def replace_cells(
 
 
 async def count_cell(session: AsyncSession, cell: int, change: int) -> None:
-    statement = _insert(session, SearchCell).values(cell=cell, loops=change)
+    statement = insert_into(session, SearchCell).values(cell=cell, loops=change)
     again = {"loops": SearchCell.loops + change}
     await session.execute(statement.on_conflict_do_update(index_elements=["cell"], set_=again))
 
@@ -376,7 +377,7 @@ async def add_words(session: AsyncSession, lexemes: Mapping[str, str]) -> dict[s
     if not lexemes:
         return {}
     rows = [{"word": word, "lexeme": lexemes[word], "loops": 1} for word in sorted(lexemes)]
-    statement = _insert(session, SearchWord).values(rows).on_conflict_do_nothing(index_elements=["word"])
+    statement = insert_into(session, SearchWord).values(rows).on_conflict_do_nothing(index_elements=["word"])
     added = await session.execute(statement.returning(SearchWord.word, SearchWord.id))
     return {word: int(number) for word, number in added}
 
@@ -384,7 +385,7 @@ async def add_words(session: AsyncSession, lexemes: Mapping[str, str]) -> dict[s
 async def add_spellings(session: AsyncSession, rests: Iterable[tuple[str, int]]) -> None:
     rows = [{"rest": rest, "word_id": number} for rest, number in rests]
     if rows:
-        await session.execute(_insert(session, SearchSpelling).values(rows).on_conflict_do_nothing())
+        await session.execute(insert_into(session, SearchSpelling).values(rows).on_conflict_do_nothing())
 
 
 async def count_words(session: AsyncSession, changes: Mapping[int, int]) -> None:
@@ -398,7 +399,7 @@ async def count_words(session: AsyncSession, changes: Mapping[int, int]) -> None
 
 async def add_values(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> None:
     if rows:
-        statement = _insert(session, SearchValue).values(list(rows))
+        statement = insert_into(session, SearchValue).values(list(rows))
         await session.execute(statement.on_conflict_do_nothing(index_elements=["kind", "value"]))
 
 
@@ -500,10 +501,6 @@ async def _joined(session: AsyncSession, query: sa.Select[Any]) -> bytes:
 
 def _begins(column: Any, prefix: str) -> list[sa.ColumnElement[bool]]:
     return [column >= prefix, column < f"{prefix}\U0010ffff"]
-
-
-def _insert(session: AsyncSession, table: Any) -> Any:
-    return (postgresql if _is_postgresql(session) else sqlite).insert(table)
 
 
 def _is_postgresql(session: AsyncSession) -> bool:

@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 
+from market.db import insert_into
 from market.studio.models import OPEN, RiffEvent, RiffOrder, Source, Status, WorkerBeat
 
 # A reader that follows more riffs than this asks in several queries: SQLite refuses expressions 1000 deep.
@@ -61,8 +61,7 @@ async def count_open(session: AsyncSession, owner: str) -> int:
 
 async def insert(session: AsyncSession, values: Mapping[str, Any]) -> bool:
     """Insert a riff; False when its idempotency key is taken (by a transaction that just committed, too)."""
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(RiffOrder).values(**values)
+    statement = insert_into(session, RiffOrder).values(**values)
     statement = statement.on_conflict_do_nothing(index_elements=["idempotency_key"])
     return await session.scalar(statement.returning(RiffOrder.id)) is not None
 
@@ -180,8 +179,9 @@ async def source_digests(session: AsyncSession) -> set[str]:
 
 def beat(connection: sa.Connection, executor_id: str, ttl: float) -> None:
     """Tell that a worker lives, for `ttl` seconds from now."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(WorkerBeat).values(executor_id=executor_id, expires_at=ClockSeconds() + ttl)
+    statement = insert_into(connection, WorkerBeat).values(
+        executor_id=executor_id, expires_at=ClockSeconds() + ttl
+    )
     connection.execute(
         statement.on_conflict_do_update(
             index_elements=["executor_id"], set_={"expires_at": statement.excluded.expires_at}
