@@ -13,11 +13,14 @@ import structlog
 from discord import app_commands
 from discord.ext import commands
 
-from bot import errors
+from bot import access, errors, forms
+from bot.cancel import CancelButton
 from bot.cogs.riff import RiffCommands
 from bot.delivery import Deliveries
 from bot.errors import BotUnavailable
-from bot.views import LoopButton
+from bot.loop import actions, files, keep, publish, remake
+from bot.loop.buttons import LoopButton, LoopMenu, TakeMenu
+from bot.voice import soundboard
 from generation.errors import RiffError
 from market import logs
 from market.catalog.formats import Formats
@@ -41,6 +44,16 @@ class RiffTree(app_commands.CommandTree["RiffBot"]):
     ) -> None:
         await errors.answer(interaction, error)
 
+    async def interaction_check(self, interaction: discord.Interaction["RiffBot"], /) -> bool:
+        """Whether the settings of this server let the person use commands here."""
+        try:
+            await access.require_here(interaction)
+        except RiffError as refusal:
+            if interaction.type is discord.InteractionType.application_command:
+                await errors.answer(interaction, refusal)
+            return False
+        return True
+
 
 class RiffBot(commands.AutoShardedBot):
     """The client. Slash commands and buttons only: it asks for no privileged intent and sees no message."""
@@ -62,11 +75,17 @@ class RiffBot(commands.AutoShardedBot):
         self._delivering: asyncio.Task[None] | None = None
 
     async def setup_hook(self) -> None:
+        actions.offer(*remake.ACTIONS, *keep.ACTIONS, *files.ACTIONS, *publish.ACTIONS, *soundboard.ACTIONS)
         await self.add_cog(RiffCommands())
-        self.add_dynamic_items(LoopButton)
+        self.add_dynamic_items(CancelButton, LoopButton, LoopMenu, TakeMenu)
         await self._sync_commands()
         # Deliveries need only REST, so what finished while the bot was away does not wait for the gateway.
         self._delivering = asyncio.create_task(self.deliveries.run(), name="deliveries")
+
+    async def on_interaction(self, interaction: discord.Interaction["RiffBot"]) -> None:
+        """Forms that come back; commands and buttons find their way by themselves."""
+        if interaction.type is discord.InteractionType.modal_submit:
+            await forms.submitted(interaction)
 
     async def close(self) -> None:
         """Let deliveries that are under way end, then leave."""

@@ -37,6 +37,7 @@ BACKOFF = (2.0, 5.0, 15.0, 60.0, 300.0)
 GIVE_UP_AFTER = timedelta(days=1)
 # An edit that starts later than this before the end of the token could arrive after it.
 TOKEN_MARGIN = timedelta(seconds=20)
+ANSWER_GRACE = timedelta(seconds=5)
 UPLOADS_AT_ONCE = 32
 DRAIN = 10.0
 
@@ -98,6 +99,9 @@ class Deliveries:
             delivery = entry.delivery
             if delivery.riff_id in self._tasks or now < self._retry_due.get(delivery.riff_id, 0.0):
                 continue
+            # The first answer is under way: nothing can be edited before it stands.
+            if delivery.message_id is None and datetime.now(UTC) - entry.ordered_at < ANSWER_GRACE:
+                continue
             if entry.status not in OPEN:
                 self._start(delivery.riff_id, self._bring(delivery.riff_id))
             elif now >= self._report_due.get(delivery.riff_id, 0.0) and _has_news(entry):
@@ -135,9 +139,9 @@ class Deliveries:
         request = RiffRequest.from_dict(order.request)
         last = events[-1].body if events else {}
         if last.get("type") == "progress":
-            post = messages.making(request, last, await self._preview(last))
+            post = messages.making(delivery.language, riff_id, request, last, await self._preview(last))
         elif order.status in OPEN:
-            post = messages.waiting(request, place)
+            post = messages.waiting(delivery.language, riff_id, request, place)
         else:
             return
         if post.text != self._shown.get(riff_id):
@@ -176,24 +180,24 @@ class Deliveries:
     async def _post(self, delivery: Delivery, order: RiffOrder) -> int:
         """Put the result where it can be seen; the id of the message that it is in."""
         try:
-            return await self._put(delivery, await self._result(order, delivery.filesize_limit))
+            return await self._put(delivery, await self._result(delivery, order, delivery.filesize_limit))
         except discord.HTTPException as refusal:
             if refusal.status != 413 and refusal.code != TOO_LARGE:
                 raise
-        return await self._put(delivery, await self._result(order, 0))
+        return await self._put(delivery, await self._result(delivery, order, 0))
 
-    async def _result(self, order: RiffOrder, filesize_limit: int) -> Post:
+    async def _result(self, delivery: Delivery, order: RiffOrder, filesize_limit: int) -> Post:
         if order.status != Status.DONE:
-            return messages.failed(order)
+            return messages.failed(delivery.language, order)
         if not order.loops:
-            return messages.gone(order)
+            return messages.gone(delivery.language, order)
         pictures = [await self._storage.get(loop.png) for loop in order.loops]
         sheet = await asyncio.to_thread(messages.sheet, pictures)
         picture = await self._formats.signed_bytes(sheet, "image/png", order.loops, "spectrogram.png")
         room = recordings.room_for_audio(len(order.loops), len(picture), filesize_limit)
         audio = [await recordings.fitting(self._storage, self._formats, loop, room) for loop in order.loops]
         shown = picture if len(picture) <= filesize_limit else None
-        return messages.finished(order, order.loops, audio, shown, self._public_url)
+        return messages.finished(delivery.language, order, order.loops, audio, shown, self._public_url)
 
     async def _put(self, delivery: Delivery, post: Post) -> int:
         """Into the deferred message while its token lives, else into the channel, else to the person."""

@@ -1,16 +1,19 @@
 """What the bot's messages look like: waiting, being made, finished, failed."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import discord
+from discord import ui
 from PIL import Image
 
-from bot.views import loop_buttons
+from bot.cancel import cancel_view
+from bot.loop.buttons import loop_view
 from generation.request import RiffRequest
 from market.catalog.models import Loop
+from market.language import retold, say, say_count
 from market.studio.models import RiffOrder
 from market.studio.service import QueuePlace
 
@@ -33,7 +36,7 @@ class Post:
     content: str | None = None
     embed: discord.Embed | None = None
     attached: tuple[Attached, ...] = ()
-    loop_ids: tuple[str, ...] = ()
+    view: Callable[[], ui.View] | None = None
 
     @property
     def text(self) -> str:
@@ -46,8 +49,14 @@ class Post:
             "content": self.content,
             "embeds": [] if self.embed is None else [self.embed],
             "attachments": [discord.File(io.BytesIO(a.content), a.name) for a in self.attached],
-            "view": loop_buttons(self.loop_ids) if self.loop_ids else None,
+            "view": None if self.view is None else self.view(),
         }
+
+    def as_answer(self) -> dict[str, Any]:
+        """Arguments for the first answer to an interaction."""
+        edit = self.as_edit()
+        parts = {"content": edit["content"], "embeds": edit["embeds"], "files": edit["attachments"]}
+        return {**parts, **({} if edit["view"] is None else {"view": edit["view"]})}
 
     def as_new(self, user_id: int) -> dict[str, Any]:
         """Arguments for a message of its own, which tells the person that it is theirs."""
@@ -61,28 +70,35 @@ class Post:
         }
 
 
-def waiting(request: RiffRequest, place: QueuePlace) -> Post:
+def waiting(language: str, riff_id: str, request: RiffRequest, place: QueuePlace) -> Post:
     """The riff is in the queue."""
-    lines = [_headline(request), f"⏳ {_place(place)}"]
-    return Post(embed=discord.Embed(description="\n".join(lines), colour=COLOUR))
+    lines = [headline(request), f"⏳ {_place(language, place)}"]
+    return Post(
+        embed=discord.Embed(description="\n".join(lines), colour=COLOUR),
+        view=lambda: cancel_view(language, riff_id),
+    )
 
 
-def making(request: RiffRequest, event: dict[str, Any], preview: bytes | None) -> Post:
+def making(
+    language: str, riff_id: str, request: RiffRequest, event: dict[str, Any], preview: bytes | None
+) -> Post:
     """The riff is being made; `event` is a progress event's body, `preview` the picture as it stands."""
     done = round(event["fraction"] * BAR_CELLS)
-    bar = "▰" * done + "▱" * (BAR_CELLS - done)
-    take = f" · take {event['take'] + 1} of {event['takes']}" if event.get("takes", 1) > 1 else ""
-    phase = PHASES.get(event.get("phase") or "", "starting")
-    embed = discord.Embed(
-        description=f"{_headline(request)}\n{bar} {event['fraction']:.0%} · {phase}{take}", colour=COLOUR
-    )
-    if preview is None:
-        return Post(embed=embed)
-    embed.set_image(url="attachment://preview.png")
-    return Post(embed=embed, attached=(Attached("preview.png", preview),))
+    parts = [f"{'▰' * done}{'▱' * (BAR_CELLS - done)} {event['fraction']:.0%}"]
+    parts.append(say(language, PHASES.get(event.get("phase") or "", "starting")))
+    if event.get("takes", 1) > 1:
+        parts.append(
+            say(language, "take {number} of {count}", number=event["take"] + 1, count=event["takes"])
+        )
+    embed = discord.Embed(description=f"{headline(request)}\n{' · '.join(parts)}", colour=COLOUR)
+    attached = () if preview is None else (Attached("preview.png", preview),)
+    if preview is not None:
+        embed.set_image(url="attachment://preview.png")
+    return Post(embed=embed, attached=attached, view=lambda: cancel_view(language, riff_id))
 
 
 def finished(
+    language: str,
     order: RiffOrder,
     loops: Sequence[Loop],
     recordings: Sequence[Attached | None],
@@ -91,35 +107,40 @@ def finished(
 ) -> Post:
     """The result. What is None did not fit into a message: a recording is linked instead."""
     request = RiffRequest.from_dict(order.request)
-    embed = discord.Embed(description=_headline(request), colour=COLOUR)
+    embed = discord.Embed(description=headline(request), colour=COLOUR)
     if public_url:
-        embed.title, embed.url = "Listen on the web", f"{public_url}/loops/{loops[0].id}"
-    for name, value in _facts(request, loops):
+        embed.title, embed.url = say(language, "Listen on the web"), f"{public_url}/loops/{loops[0].id}"
+    for name, value in facts(language, request, loops):
         embed.add_field(name=name, value=value)
     if order.started_at is not None and order.finished_at is not None:
         taken = (order.finished_at - order.started_at).total_seconds()
-        embed.add_field(name="Made in", value=f"{taken:.1f} s")
+        embed.add_field(name=say(language, "Made in"), value=f"{taken:.1f} s")
     for number, (loop, recording) in enumerate(zip(loops, recordings, strict=True), 1):
         if recording is None:
-            name = "Audio" if len(loops) == 1 else f"Take {number}"
-            embed.add_field(name=name, value=_elsewhere(loop, public_url), inline=False)
-    embed.set_footer(text=LICENCE)
+            name = (
+                say(language, "Audio") if len(loops) == 1 else say(language, "Take {number}", number=number)
+            )
+            embed.add_field(name=name, value=_elsewhere(language, loop, public_url), inline=False)
+    embed.set_footer(text=say(language, LICENCE))
     attached = [recording for recording in recordings if recording is not None]
     if picture is not None:
         embed.set_image(url="attachment://spectrogram.png")
         attached.append(Attached("spectrogram.png", picture))
-    return Post(embed=embed, attached=tuple(attached), loop_ids=tuple(loop.id for loop in loops))
+    loop_ids = [loop.id for loop in loops]
+    return Post(embed=embed, attached=tuple(attached), view=lambda: loop_view(language, loop_ids))
 
 
-def failed(order: RiffOrder) -> Post:
+def failed(language: str, order: RiffOrder) -> Post:
     """The riff will not come, and why."""
     request = RiffRequest.from_dict(order.request)
-    return Post(content=f"{_headline(request)}\n{order.error or 'This riff was cancelled.'}"[:2000])
+    why = retold(language, order.error) if order.error else say(language, "This riff was cancelled.")
+    return Post(content=f"{headline(request)}\n{why}"[:2000])
 
 
-def gone(order: RiffOrder) -> Post:
+def gone(language: str, order: RiffOrder) -> Post:
     """The riff was made, and its loops were deleted before they could be posted."""
-    return Post(content=f"{_headline(RiffRequest.from_dict(order.request))}\nThis riff's loops were deleted.")
+    why = say(language, "This riff's loops were deleted.")
+    return Post(content=f"{headline(RiffRequest.from_dict(order.request))}\n{why}")
 
 
 def sheet(pictures: Sequence[bytes]) -> bytes:
@@ -137,44 +158,58 @@ def sheet(pictures: Sequence[bytes]) -> bytes:
     return png.getvalue()
 
 
-def _headline(request: RiffRequest) -> str:
+def headline(request: RiffRequest) -> str:
+    """What was asked for, in bold."""
     return f"**{discord.utils.escape_markdown(request.prompt)}**"
 
 
-def _facts(request: RiffRequest, loops: Sequence[Loop]) -> list[tuple[str, str]]:
+def facts(language: str, request: RiffRequest, loops: Sequence[Loop]) -> list[tuple[str, str]]:
+    """What there is to know about a riff's loops: pairs of a name and a value."""
     seeds = ", ".join(f"`{loop.seed}`" for loop in loops)
-    facts = [
-        ("Seed" if len(loops) == 1 else "Seeds", seeds),
-        ("Tempo", f"{request.bpm:g} bpm"),
-        *([] if request.metre == "4/4" else [("Metre", request.metre)]),
-        ("Key", "free" if request.key is None else str(request.key)),
-        ("Length", f"{_count(request.bars, 'bar')}, {request.seconds:.1f} s"),
+    bars = say_count(language, "{count} bar", "{count} bars", request.bars)
+    known = [
+        (say_count(language, "Seed", "Seeds", len(loops)), seeds),
+        (say(language, "Tempo"), f"{request.bpm:g} bpm"),
+        *([] if request.metre == "4/4" else [(say(language, "Metre"), request.metre)]),
+        (say(language, "Key"), say(language, "free") if request.key is None else str(request.key)),
+        (say(language, "Length"), f"{bars}, {request.seconds:.1f} s"),
     ]
     if request.variation_seed is not None:
-        facts.append(("Variation", f"{request.variation:.0%} towards `{request.variation_seed}`"))
+        known.append(
+            (
+                say(language, "Variation"),
+                say(
+                    language,
+                    "{share} towards `{seed}`",
+                    share=f"{request.variation:.0%}",
+                    seed=request.variation_seed,
+                ),
+            )
+        )
     if request.negative_prompt:
-        facts.append(("Without", discord.utils.escape_markdown(request.negative_prompt)))
-    return facts
+        known.append((say(language, "Without"), discord.utils.escape_markdown(request.negative_prompt)))
+    return known
 
 
-def _place(place: QueuePlace) -> str:
+def _place(language: str, place: QueuePlace) -> str:
     if place.position == 0:
-        return "It is your turn."
-    where = "Next in the queue" if place.position == 1 else f"Number {place.position} in the queue"
+        return say(language, "It is your turn.")
     if place.eta_seconds is None:
-        return f"{where}."
-    return f"{where}, about {_duration(place.eta_seconds)}."
+        if place.position == 1:
+            return say(language, "Next in the queue.")
+        return say(language, "Number {position} in the queue.", position=place.position)
+    time = _duration(place.eta_seconds)
+    if place.position == 1:
+        return say(language, "Next in the queue, about {time}.", time=time)
+    return say(language, "Number {position} in the queue, about {time}.", position=place.position, time=time)
 
 
 def _duration(seconds: float) -> str:
     return f"{max(1, round(seconds))} s" if seconds < 90 else f"{round(seconds / 60)} min"
 
 
-def _elsewhere(loop: Loop, public_url: str) -> str:
+def _elsewhere(language: str, loop: Loop, public_url: str) -> str:
     if not public_url:
-        return "Too large for this server: whoever runs this bot has the file."
-    return f"Too large for this server: [listen here]({public_url}/v1/loops/{loop.id}/audio.mp3)."
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+        return say(language, "Too large for this server: whoever runs this bot has the file.")
+    link = f"{public_url}/v1/loops/{loop.id}/audio.mp3"
+    return say(language, "Too large for this server: [listen here]({link}).", link=link)

@@ -12,7 +12,7 @@ class Delivery(Base):
     """One riff's way back into chat; written with its order, kept after it arrived.
 
     `state` is "open", "delivered" or "undeliverable". The interaction's token, which can write into the channel,
-    is forgotten when the row leaves "open". `posted_event_seq` is the last progress event that was shown.
+    is forgotten when the row leaves "open". `language` is that of what everybody sees. `posted_event_seq` is the last progress event that was shown.
     """
 
     __tablename__ = "delivery"
@@ -20,6 +20,7 @@ class Delivery(Base):
 
     riff_id: Mapped[str] = mapped_column(ForeignKey("riff.id"), primary_key=True)
     state: Mapped[str] = mapped_column(String(16), default="open")
+    language: Mapped[str] = mapped_column(String(8), default="en", server_default="en")
     application_id: Mapped[int] = mapped_column(BigInteger)
     interaction_token: Mapped[str | None] = mapped_column(Text)
     token_expires_at: Mapped[datetime] = mapped_column(UtcDateTime)

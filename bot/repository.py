@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,6 +19,7 @@ class OpenDelivery:
     delivery: Delivery
     status: str
     newest_event_seq: int
+    ordered_at: datetime
 
 
 async def open_deliveries(session: AsyncSession) -> Sequence[OpenDelivery]:
@@ -28,7 +30,7 @@ async def open_deliveries(session: AsyncSession) -> Sequence[OpenDelivery]:
         .scalar_subquery()
     )
     query = (
-        sa.select(Delivery, RiffOrder.status, newest)
+        sa.select(Delivery, RiffOrder.status, newest, RiffOrder.created_at)
         .join(RiffOrder, RiffOrder.id == Delivery.riff_id)
         .where(Delivery.state == "open")
         .order_by(RiffOrder.created_at)

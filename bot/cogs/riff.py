@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import discord
 from discord import app_commands
 from discord.ext import commands
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import orders
 from generation.fields import MAX_PROMPT_LENGTH, MAX_SEED
@@ -48,20 +49,21 @@ class RiffCommands(commands.Cog):
         takes: app_commands.Range[int, *TAKES] | None = None,
     ) -> None:
         """Turn words into a seamless loop"""
-        request = RiffRequest.parse(
-            prompt=prompt,
-            bars=bars,
-            bpm=bpm,
-            metre=metre,
-            key=key,
-            seed=studio.seed_of(orders.idempotency_key(interaction)) if seed is None else seed,
-            negative_prompt=negative,
-            takes=takes,
-        )
-        message_id = await orders.acknowledge(interaction)
-        async with interaction.client.database.write() as session:
-            await orders.place(session, interaction, request, message_id)
-        interaction.client.deliveries.wake()
+        given = {
+            "prompt": prompt,
+            "bars": bars,
+            "bpm": bpm,
+            "metre": metre,
+            "key": key,
+            "seed": seed,
+            "negative_prompt": negative,
+            "takes": takes,
+        }
+
+        async def wish(session: AsyncSession, owner: str) -> RiffRequest:
+            return await studio.request_of(session, given, seed=orders.seed_of(interaction), owner=owner)
+
+        await orders.order(interaction, wish)
 
     @riff.autocomplete("key")
     async def suggest_keys(

@@ -54,8 +54,13 @@ async def arrived(fake: FakeDiscord, interaction: Interaction, *, within: float 
     await fake.answered(interaction)
     assert interaction.message is not None
     message = interaction.message
-    await fake.until(lambda: message.custom_ids, "the loop", within=within)
+    await fake.until(lambda: is_finished(message), "the loop", within=within)
     return message
+
+
+def is_finished(message: Message) -> bool:
+    """Whether a message holds finished loops: their buttons are under it."""
+    return any(custom_id.startswith("riff:") for custom_id in message.custom_ids)
 
 
 def fields(message: Message) -> dict[str, str]:

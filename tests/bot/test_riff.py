@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from PIL import Image
 
 from bot.delivery import EDIT_EVERY
+from bot.loop import buttons
 from generation.request import RiffRequest
 from market.catalog.models import Loop
 from market.db import Database
@@ -29,7 +30,7 @@ async def test_words_become_loops_that_can_be_played(
         "riff", prompt="church *bells*", bars=1, bpm=120, metre="3/4", key="a minor", seed=7, takes=2
     )
     await fake.answered(interaction)
-    assert interaction.response == {"type": 5}
+    assert interaction.response["type"] == 4
     assert interaction.answered_after is not None
     assert interaction.answered_after < ANSWER_WITHIN
 
@@ -62,7 +63,8 @@ async def test_words_become_loops_that_can_be_played(
     assert (order.owner, order.door, order.status) == (await owner_of(database, fake.user), "discord", "done")
     assert order.request == request.to_dict()
     assert message.custom_ids == [
-        f"riff:{kind}:{order.id}-{take}" for take in (0, 1) for kind in ("again", "vary")
+        *(f"riff:{name}:{order.id}-{take}" for take in (0, 1) for name in buttons.EACH_TAKE),
+        *(f"riff:{name}:{order.id}-0" for name in buttons.ALL_TAKES),
     ]
     row = await closed(database, order.id)
     assert (row.state, row.message_id, row.interaction_token) == ("delivered", message.id, None)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 import time
 from collections.abc import Callable
@@ -17,10 +18,12 @@ from tests.fakes.discord.world import (
     LOADING,
     MIB,
     Channel,
+    File,
     Guild,
     Interaction,
     Message,
     User,
+    member,
     snowflake,
 )
 
@@ -28,8 +31,11 @@ API = "/api/v10"
 TOKEN = "fake.discord.token"
 ANSWER_WITHIN = 3.0
 # Seconds until a test gives up: a machine that trains a model meanwhile gives others a tenth of a core.
-PATIENCE = 240.0
+PATIENCE = float(os.environ.get("RIFF_TEST_PATIENCE", "240"))
 TOKEN_LIFE = 15 * 60.0
+MAX_FOLLOWUPS_ELSEWHERE = 5
+SUBCOMMAND, SUBCOMMAND_GROUP = 1, 2
+REACTIONS_INTENT = 1 << 10
 UPLOAD_LIMIT = 25 * MIB
 
 
@@ -78,6 +84,7 @@ class Session:
     shard: list[int]
     socket: web.WebSocketResponse | None = None
     sent: list[dict[str, Any]] = field(default_factory=list)
+    intents: int = 0
     resumable: bool = True
 
 
@@ -116,6 +123,7 @@ class FakeDiscord:
         self.oauth = OAuth(self)
         self._specification = specification
         self._channels: dict[int, Channel] = {self.channel.id: self.channel}
+        self._uploads = self.add_channel(Channel())
         self.interactions: dict[str, Interaction] = {}
         self._sessions: dict[str, Session] = {}
         self._changed = asyncio.Condition()
@@ -227,20 +235,129 @@ class FakeDiscord:
             )
         )
 
-    async def autocomplete(self, name: str, focused: str, **options: Any) -> Interaction:
+    async def autocomplete(
+        self, name: str, focused: str, *, user: User | None = None, **options: Any
+    ) -> Interaction:
         """Type into an option of a slash command."""
         data = self._invocation(name, options)
-        for option in data["options"]:
+        inner = data
+        while inner.get("options") and inner["options"][0]["type"] in (SUBCOMMAND, SUBCOMMAND_GROUP):
+            inner = inner["options"][0]
+        for option in inner["options"]:
             if option["name"] == focused:
                 option["focused"] = True
-        return await self._interact(Interaction("autocomplete", self.user, self.channel, data, self._token()))
+        return await self._interact(
+            Interaction("autocomplete", user or self.user, self.channel, data, self._token())
+        )
 
-    async def press(self, message: Message, custom_id: str, *, user: User | None = None) -> Interaction:
+    async def press(
+        self, message: Message, custom_id: str, *, user: User | None = None, filesize_limit: int = 10 * MIB
+    ) -> Interaction:
         """Press a button of a message."""
         assert custom_id in message.custom_ids, message.custom_ids
         data = {"component_type": 2, "custom_id": custom_id, "id": 1}
+        return await self._on_component(message, data, user, filesize_limit)
+
+    async def choose(
+        self,
+        message: Message,
+        custom_id: str,
+        *values: str,
+        user: User | None = None,
+        filesize_limit: int = 10 * MIB,
+        resolved: dict[str, Any] | None = None,
+    ) -> Interaction:
+        """Choose in a menu of a message, by the values of its options (or ids, of channels and roles, say)."""
+        kind = message.component(custom_id)["type"]
+        data: dict[str, Any] = {"component_type": kind, "custom_id": custom_id, "id": 1, "values": [*values]}
+        if resolved is not None:
+            data["resolved"] = resolved
+        return await self._on_component(message, data, user, filesize_limit)
+
+    async def submit(
+        self, opened: Interaction, *, user: User | None = None, **values: str | list[str]
+    ) -> Interaction:
+        """Send off the form that an interaction was answered with; fields that are not named stay as they stood."""
+        assert opened.response is not None
+        assert opened.response["type"] == 9, opened.response
+        form = opened.response["data"]
+        fields = [_filled(label["component"], values) for label in form["components"] if "component" in label]
+        assert not set(values) - {field["custom_id"] for field in fields}, fields
+        data = {
+            "custom_id": form["custom_id"],
+            "components": [
+                {"type": 18, "id": 2 * number + 1, "component": {**field, "id": 2 * number + 2}}
+                for number, field in enumerate(fields)
+            ],
+        }
         return await self._interact(
-            Interaction("component", user or self.user, message.channel, data, self._token(), source=message)
+            Interaction(
+                "modal",
+                user or opened.user,
+                opened.channel,
+                data,
+                self._token(),
+                source=opened.source,
+                filesize_limit=opened.filesize_limit,
+            )
+        )
+
+    async def use_on(
+        self, name: str, message: Message, *, user: User | None = None, filesize_limit: int = 10 * MIB
+    ) -> Interaction:
+        """Use a command of a message's context menu."""
+        command = next(command for command in self.commands if command["name"] == name)
+        data = {
+            "id": command["id"],
+            "name": name,
+            "type": 3,
+            "target_id": str(message.id),
+            "resolved": {"messages": {str(message.id): message.payload()}},
+        }
+        return await self._interact(
+            Interaction(
+                "command",
+                user or self.user,
+                message.channel,
+                data,
+                self._token(),
+                filesize_limit=filesize_limit,
+            )
+        )
+
+    def say(
+        self, user: User, files: dict[str, bytes] | None = None, channel: Channel | None = None
+    ) -> Message:
+        """A message of a person's, with files; the bot is not told of it."""
+        message = Message(channel or self.channel, user)
+        uploads = {f"files[{n}]": item for n, item in enumerate((files or {}).items())}
+        message.change({"content": "listen to this"}, uploads, self.url)
+        message.channel.messages[message.id] = message
+        return message
+
+    def upload(self, name: str, content: bytes) -> File:
+        """A file that a person attached to a command's option; give it to `slash` as the option's value."""
+        return next(iter(self.say(self.user, {name: content}, self._uploads).attachments))
+
+    async def react(self, message: Message, emoji: str, user: User) -> None:
+        """Add a person's reaction to a message, and tell the shards that asked for such events."""
+        message.reactions.setdefault(emoji, set()).add(user)
+        guild = message.channel.guild
+        place = {} if guild is None else {"guild_id": str(guild.id), "member": member(user)}
+        await self._tell(
+            guild,
+            REACTIONS_INTENT,
+            "MESSAGE_REACTION_ADD",
+            {
+                "user_id": str(user.id),
+                "channel_id": str(message.channel.id),
+                "message_id": str(message.id),
+                "message_author_id": str(message.author.id),
+                "emoji": {"id": None, "name": emoji},
+                "burst": False,
+                "type": 0,
+                **place,
+            },
         )
 
     async def resend(self, interaction: Interaction) -> None:
@@ -289,7 +406,7 @@ class FakeDiscord:
             await socket.close(code=4004, message=b"Authentication failed.")
             return None
         shard = body.get("shard", [0, 1])
-        session = Session(str(snowflake()), shard, socket)
+        session = Session(str(snowflake()), shard, socket, intents=body["intents"])
         self._sessions[session.id] = session
         self.identified.append(body)
         guilds = [self.guild] if self._shard_of(self.guild) == shard[0] else []
@@ -334,6 +451,27 @@ class FakeDiscord:
     def _shard_of(self, guild: Guild | None) -> int:
         return 0 if guild is None or not guild.has_bot else (guild.id >> 22) % self.shards
 
+    async def _tell(self, guild: Guild | None, intent: int, name: str, data: dict[str, Any]) -> None:
+        """Dispatch an event to the newest session of a guild's shard, if it asked for events of that intent."""
+        sessions = [s for s in self._sessions.values() if s.shard[0] == self._shard_of(guild)]
+        if sessions and sessions[-1].intents & intent:
+            await self._dispatch(sessions[-1], name, data)
+
+    async def _on_component(
+        self, message: Message, data: dict[str, Any], user: User | None, filesize_limit: int
+    ) -> Interaction:
+        return await self._interact(
+            Interaction(
+                "component",
+                user or self.user,
+                message.channel,
+                data,
+                self._token(),
+                source=message,
+                filesize_limit=filesize_limit,
+            )
+        )
+
     async def _interact(self, interaction: Interaction) -> Interaction:
         self.interactions[interaction.token] = interaction
         await self._dispatch_interaction(interaction)
@@ -345,10 +483,29 @@ class FakeDiscord:
         await self._dispatch(session, "INTERACTION_CREATE", interaction.payload(self.bot))
 
     def _invocation(self, name: str, options: dict[str, Any]) -> dict[str, Any]:
-        command = next(command for command in self.commands if command["name"] == name)
-        types = {option["name"]: option["type"] for option in command["options"]}
-        given = [{"name": key, "type": types[key], "value": value} for key, value in options.items()]
-        return {"id": command["id"], "name": name, "type": 1, "options": given}
+        """The data of a command by its whole name ("market search"), with its options."""
+        first, *rest = name.split()
+        command = next(c for c in self.commands if c["name"] == first and c.get("type", 1) == 1)
+        data: dict[str, Any] = {"id": command["id"], "name": first, "type": 1}
+        declared, inner = command, data
+        for word in rest:
+            declared = next(option for option in declared["options"] if option["name"] == word)
+            inner["options"] = [{"name": word, "type": declared["type"]}]
+            inner = inner["options"][0]
+        types = {option["name"]: option["type"] for option in declared.get("options") or []}
+        given: list[dict[str, Any]] = []
+        for key, value in options.items():
+            if isinstance(value, File):
+                attachments = data.setdefault("resolved", {}).setdefault("attachments", {})
+                attachments[str(value.id)] = value.payload()
+                value = str(value.id)
+            elif isinstance(value, Channel):
+                channels = data.setdefault("resolved", {}).setdefault("channels", {})
+                channels[str(value.id)] = value.payload()
+                value = str(value.id)
+            given.append({"name": key, "type": types[key], "value": value})
+        inner["options"] = given
+        return data
 
     def _token(self) -> str:
         return f"aW50ZXJhY3Rpb246{snowflake()}"
@@ -435,6 +592,7 @@ class FakeDiscord:
             ("PATCH", r"/webhooks/(\d+)/([^/]+)/messages/(@original|\d+)", self._edit_webhook_message),
             ("DELETE", r"/webhooks/(\d+)/([^/]+)/messages/(@original|\d+)", self._delete_webhook_message),
             ("POST", r"/channels/(\d+)/messages", self._post),
+            ("GET", r"/channels/(\d+)/messages/(\d+)", self._get_message),
             ("PATCH", r"/channels/(\d+)/messages/(\d+)", self._edit),
             ("DELETE", r"/channels/(\d+)/messages/(\d+)", self._delete),
         ]
@@ -484,6 +642,7 @@ class FakeDiscord:
                 "application_id": application,
                 "version": str(snowflake()),
                 "integration_types": command.get("integration_types") or [0],
+                "name_localizations": command.get("name_localizations") or None,
             }
             for command in body
         ]
@@ -519,6 +678,8 @@ class FakeDiscord:
         data = body.get("data") or {}
         about: dict[str, Any] = {"id": interaction_id, "type": interaction.TYPES[interaction.kind]}
         answer: dict[str, Any] = {"interaction": about}
+        if body["type"] == 4:
+            self._check(data, files, interaction.filesize_limit)
         if body["type"] in (4, 5):
             message = self._message(interaction.channel, data, files if body["type"] == 4 else {})
             if body["type"] == 5:
@@ -534,7 +695,13 @@ class FakeDiscord:
             if body["type"] == 4:
                 answer["resource"] = {"type": 4, "message": message.payload()}
         elif body["type"] in (6, 7):
+            assert interaction.source is not None
             interaction.message = interaction.source
+            if body["type"] == 7:
+                self._check(data, files, interaction.filesize_limit)
+                interaction.source.change(data, files, self.url)
+        elif body["type"] == 9:
+            self._check_form(data)
         return 200, answer
 
     def _interaction(self, application: str, token: str) -> Interaction:
@@ -577,6 +744,9 @@ class FakeDiscord:
             # The first follow-up after a deferral fills the loading message and keeps its visibility.
             first.change({**body, "flags": first.flags & EPHEMERAL}, files, self.url)
             return 200, first.payload()
+        guild = interaction.channel.guild
+        if guild is not None and not guild.has_bot and len(interaction.followups) >= MAX_FOLLOWUPS_ELSEWHERE:
+            raise Refusal(400, 40094, "This interaction has reached the maximum number of follow-up messages")
         message = self._message(interaction.channel, body, files)
         interaction.followups.append(message)
         return 200, message.payload()
@@ -612,6 +782,12 @@ class FakeDiscord:
         message.change(body, files, self.url)
         return 200, message.payload()
 
+    def _get_message(self, channel_id: str, message_id: str, **_: Any) -> tuple[int, Any]:
+        message = self._reachable(channel_id).messages.get(int(message_id))
+        if message is None:
+            raise Refusal(404, 10008, "Unknown Message")
+        return 200, message.payload()
+
     def _delete(self, channel_id: str, message_id: str, **_: Any) -> tuple[int, Any]:
         self.forget(self._own(channel_id, message_id))
         return 204, None
@@ -631,10 +807,23 @@ class FakeDiscord:
         if sizes and (max(sizes) > limit or sum(sizes) > UPLOAD_LIMIT):
             raise Refusal(413, 40005, "Request entity too large")
         rows = body.get("components") or []
-        ids = [button.get("custom_id") for row in rows for button in row["components"]]
-        if len(rows) > 5 or len(ids) != len(set(ids)):
+        ids = [item["custom_id"] for row in rows for item in row["components"] if "custom_id" in item]
+        too_many = any(
+            len(row["components"]) > (5 if row["components"][0]["type"] == 2 else 1) for row in rows
+        )
+        if len(rows) > 5 or too_many or len(ids) != len(set(ids)) or len(files) > 10:
             raise Refusal(400, 50035, "Invalid Form Body")
         if sum(_characters(embed) for embed in body.get("embeds") or []) > 6000:
+            raise Refusal(400, 50035, "Invalid Form Body")
+
+    def _check_form(self, form: dict[str, Any]) -> None:
+        """Limits of modals."""
+        fits = (
+            len(form["title"]) <= 45 and len(form["custom_id"]) <= 100 and 1 <= len(form["components"]) <= 5
+        )
+        for label in form["components"]:
+            fits = fits and (label["type"] != 18 or len(label["label"]) <= 45)
+        if not fits:
             raise Refusal(400, 50035, "Invalid Form Body")
 
     async def _notify(self) -> None:
@@ -644,6 +833,17 @@ class FakeDiscord:
     def _recently(self) -> str:
         last = [f"{r.method} {r.path} -> {r.status}" for r in self.requests[-12:]]
         return "the last requests: " + ("; ".join(last) or "none")
+
+
+def _filled(component: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """A field of a form as it comes back."""
+    name, kind = component["custom_id"], component["type"]
+    if kind == 4:
+        return {"type": kind, "custom_id": name, "value": values.get(name, component.get("value") or "")}
+    chosen = values.get(name)
+    if chosen is None:
+        chosen = [option["value"] for option in component.get("options", []) if option.get("default")]
+    return {"type": kind, "custom_id": name, "values": [chosen] if isinstance(chosen, str) else chosen}
 
 
 async def _read(request: web.Request) -> tuple[Any, dict[str, tuple[str, bytes]]]:

@@ -10,6 +10,12 @@ EPOCH_MS = 1_420_070_400_000
 EPHEMERAL = 1 << 6
 LOADING = 1 << 7
 MIB = 1 << 20
+ALL_PERMISSIONS = (1 << 53) - 1
+# What a member has who is nobody's moderator: without kick, ban, administrator, manage channels, server, messages,
+# roles, webhooks, expressions, events and threads.
+EVERYDAY_PERMISSIONS = ALL_PERMISSIONS & ~sum(
+    1 << bit for bit in (1, 2, 3, 4, 5, 13, 27, 28, 29, 30, 33, 34, 40, 43, 44)
+)
 
 _counter = itertools.count()
 
@@ -21,8 +27,13 @@ def snowflake() -> int:
 
 @dataclass(eq=False)
 class User:
+    """A person; `locale` is that of their client, `permissions` and `roles` (ids) are theirs on every server."""
+
     name: str
     bot: bool = False
+    locale: str = "en-US"
+    permissions: int = EVERYDAY_PERMISSIONS
+    roles: list[int] = field(default_factory=list)
     id: int = field(default_factory=snowflake)
 
     def payload(self) -> dict[str, Any]:
@@ -41,31 +52,26 @@ class User:
 
 @dataclass(eq=False)
 class Guild:
+    """A server; `bot_permissions` is what the bot may do in its channels, `roles` maps ids to names."""
+
     name: str
     has_bot: bool = True
+    bot_permissions: int = ALL_PERMISSIONS
     id: int = field(default_factory=snowflake)
     channels: "list[Channel]" = field(default_factory=list)
+    roles: dict[int, str] = field(default_factory=dict)
 
     def payload(self, bot: User) -> dict[str, Any]:
-        everyone = {
-            "id": str(self.id),
-            "name": "@everyone",
-            "color": 0,
-            "colors": {"primary_color": 0, "secondary_color": None, "tertiary_color": None},
-            "hoist": False,
-            "position": 0,
-            "permissions": str((1 << 47) - 1),
-            "managed": False,
-            "mentionable": False,
-            "flags": 0,
-        }
         return {
             "id": str(self.id),
             "name": self.name,
-            "owner_id": str(bot.id),
+            "owner_id": "1",
             "unavailable": False,
             "member_count": 2,
-            "roles": [everyone],
+            "roles": [
+                role(self.id, "@everyone", self.bot_permissions),
+                *(role(role_id, name, 0) for role_id, name in self.roles.items()),
+            ],
             "emojis": [],
             "stickers": [],
             "features": [],
@@ -81,10 +87,13 @@ class Guild:
 
 @dataclass(eq=False)
 class Channel:
-    """A text channel of a guild, or, without one, the direct messages with `recipient`."""
+    """A channel of a guild (`kind` 0 is text, 2 is voice), or, without one, the direct messages with `recipient`."""
 
     guild: Guild | None = None
     recipient: User | None = None
+    kind: int = 0
+    name: str = "music"
+    nsfw: bool = False
     id: int = field(default_factory=snowflake)
     messages: "dict[int, Message]" = field(default_factory=dict)
 
@@ -101,16 +110,24 @@ class Channel:
             }
         return {
             "id": str(self.id),
-            "type": 0,
+            "type": self.kind,
             "guild_id": str(self.guild.id),
-            "name": "music",
+            "name": self.name,
             "position": 0,
             "permission_overwrites": [],
-            "nsfw": False,
+            "nsfw": self.nsfw,
             "parent_id": None,
-            "permissions": str((1 << 47) - 1),
+            "permissions": str(ALL_PERMISSIONS),
             "flags": 0,
+            **({"bitrate": 64_000, "user_limit": 0} if self.kind == 2 else {}),
         }
+
+
+CONTENT_TYPES = {
+    "mp3": "audio/mpeg", "png": "image/png", "ogg": "audio/ogg", "opus": "audio/ogg", "wav": "audio/wav",
+    "flac": "audio/flac", "gif": "image/gif", "mp4": "video/mp4", "zip": "application/zip",
+    "json": "application/json",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -123,7 +140,7 @@ class File:
     url: str
 
     def payload(self) -> dict[str, Any]:
-        kind = {"mp3": "audio/mpeg", "png": "image/png"}.get(self.filename.rsplit(".", 1)[-1])
+        kind = CONTENT_TYPES.get(self.filename.rsplit(".", 1)[-1])
         return {
             "id": str(self.id),
             "filename": self.filename,
@@ -158,6 +175,7 @@ class Message:
     components: list[dict[str, Any]] = field(default_factory=list)
     attachments: list[File] = field(default_factory=list)
     versions: list[Version] = field(default_factory=list)
+    reactions: dict[str, set[User]] = field(default_factory=dict)
     edited_at: datetime | None = None
     deleted: bool = False
 
@@ -176,8 +194,25 @@ class Message:
 
     @property
     def custom_ids(self) -> list[str]:
-        """The buttons on the message as it stands, in reading order."""
-        return [button["custom_id"] for row in self.components for button in row["components"]]
+        """The buttons and menus on the message as it stands, in reading order; links have none."""
+        return [
+            item["custom_id"] for row in self.components for item in row["components"] if "custom_id" in item
+        ]
+
+    def custom_id(self, start: str) -> str:
+        """The one custom id that starts like this, "riff:keep" say."""
+        [found] = [custom_id for custom_id in self.custom_ids if custom_id.startswith(start)]
+        return found
+
+    def component(self, custom_id: str) -> dict[str, Any]:
+        """A button or menu as Discord was told of it."""
+        [found] = [
+            item
+            for row in self.components
+            for item in row["components"]
+            if item.get("custom_id") == custom_id
+        ]
+        return dict(found)
 
     def change(self, body: dict[str, Any], files: dict[str, tuple[str, bytes]], url: str) -> None:
         """Apply a create or edit body; `files` maps files[n] to (name, bytes)."""
@@ -225,7 +260,22 @@ class Message:
             "timestamp": datetime.fromtimestamp((self.id >> 22) / 1000 + EPOCH_MS / 1000, UTC).isoformat(),
             "edited_timestamp": None if self.edited_at is None else self.edited_at.isoformat(),
             **({} if self.nonce is None else {"nonce": self.nonce}),
+            **({"reactions": self._reactions()} if self.reactions else {}),
         }
+
+    def _reactions(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "emoji": {"id": None, "name": emoji},
+                "count": len(people),
+                "count_details": {"burst": 0, "normal": len(people)},
+                "burst_colors": [],
+                "me": False,
+                "me_burst": False,
+            }
+            for emoji, people in self.reactions.items()
+            if people
+        ]
 
     def _embed(self, embed: dict[str, Any], used: set[str]) -> dict[str, Any]:
         """The embed with attachment:// resolved; a file that an embed shows leaves the attachments."""
@@ -259,7 +309,13 @@ class Interaction:
     followups: list[Message] = field(default_factory=list)
     expired: bool = False
 
-    TYPES = {"command": 2, "component": 3, "autocomplete": 4}  # noqa: RUF012
+    TYPES = {"command": 2, "component": 3, "autocomplete": 4, "modal": 5}  # noqa: RUF012
+
+    @property
+    def said(self) -> list[str]:
+        """What the person was told in messages that only they see, oldest first."""
+        messages = [message for message in (self.message, *self.followups) if message is not None]
+        return [message.content for message in messages if message.ephemeral and message.content]
 
     @property
     def choices(self) -> list[dict[str, Any]]:
@@ -277,7 +333,7 @@ class Interaction:
                 "guild_id": str(guild.id),
                 "guild": {"id": str(guild.id), "locale": "en-US", "features": []},
                 "guild_locale": "en-US",
-                "member": {**member(self.user), "permissions": str((1 << 47) - 1)},
+                "member": {**member(self.user), "permissions": str(self.user.permissions)},
             }
         installed = {"0": str(guild.id)} if guild is not None and guild.has_bot else {"1": str(self.user.id)}
         return {
@@ -289,14 +345,29 @@ class Interaction:
             "data": self.data,
             "channel_id": str(self.channel.id),
             "channel": self.channel.payload(),
-            "app_permissions": str((1 << 47) - 1),
+            "app_permissions": str(ALL_PERMISSIONS if guild is None else guild.bot_permissions),
             "authorizing_integration_owners": installed,
             "entitlements": [],
-            "locale": "en-US",
+            "locale": self.user.locale,
             "attachment_size_limit": self.filesize_limit,
             **place,
             **({} if self.source is None else {"message": self.source.payload()}),
         }
+
+
+def role(role_id: int, name: str, permissions: int) -> dict[str, Any]:
+    return {
+        "id": str(role_id),
+        "name": name,
+        "color": 0,
+        "colors": {"primary_color": 0, "secondary_color": None, "tertiary_color": None},
+        "hoist": False,
+        "position": 0,
+        "permissions": str(permissions),
+        "managed": False,
+        "mentionable": False,
+        "flags": 0,
+    }
 
 
 def member(user: User) -> dict[str, Any]:
@@ -304,7 +375,7 @@ def member(user: User) -> dict[str, Any]:
         "user": user.payload(),
         "nick": None,
         "avatar": None,
-        "roles": [],
+        "roles": [str(role_id) for role_id in user.roles],
         "joined_at": "2026-01-01T00:00:00+00:00",
         "deaf": False,
         "mute": False,

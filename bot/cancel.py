@@ -1,0 +1,44 @@
+"""The button under a riff that is not finished yet."""
+
+import re
+from typing import Any, Self
+
+import discord
+from discord import ui
+
+from bot import answers, errors, people
+from market.language import say
+from market.studio import service as studio
+
+
+def cancel_view(language: str, riff_id: str) -> ui.View:
+    """The one button."""
+    view = ui.View(timeout=None)
+    view.add_item(CancelButton(riff_id, language))
+    return view
+
+
+class CancelButton(ui.DynamicItem[ui.Button[Any]], template=r"riff-cancel:(?P<riff_id>[0-9a-f]{24})"):
+    """Takes a riff back. What its message says then comes by delivery, like every end of a riff."""
+
+    def __init__(self, riff_id: str, language: str = "en") -> None:
+        super().__init__(
+            ui.Button(label=say(language, "Cancel"), emoji="✖️", custom_id=f"riff-cancel:{riff_id}")
+        )
+        self.riff_id = riff_id
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction[Any], _item: ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        return cls(match["riff_id"])
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        try:
+            async with interaction.client.database.write() as session:
+                account = await people.account_of(session, interaction)
+                await studio.cancel(session, self.riff_id, account.owner)
+            await answers.whisper(interaction, say(answers.language(interaction), "This riff was cancelled."))
+            interaction.client.deliveries.wake()
+        except Exception as error:  # discord.py would only log it
+            await errors.answer(interaction, error)

@@ -1,0 +1,1 @@
+"""Playing loops in voice channels."""

@@ -1,0 +1,21 @@
+"""A loop in the voice channel and on the soundboard."""
+
+from typing import TYPE_CHECKING
+
+import discord
+
+from bot.loop.actions import Action
+from generation.errors import RiffError
+
+if TYPE_CHECKING:
+    from bot.client import RiffBot
+
+
+async def _unbuilt(interaction: discord.Interaction["RiffBot"], loop_id: str) -> None:
+    raise RiffError("UNBUILT")
+
+
+ACTIONS = (
+    Action("play", "Play in voice", "🔊", _unbuilt),
+    Action("soundboard", "Soundboard", "🎛️", _unbuilt),
+)
