@@ -75,7 +75,10 @@ class RiffBot(commands.AutoShardedBot):
         self._delivering: asyncio.Task[None] | None = None
 
     async def setup_hook(self) -> None:
-        actions.offer(*remake.ACTIONS, *keep.ACTIONS, *files.ACTIONS, *publish.ACTIONS, *soundboard.ACTIONS)
+        for room in (remake, keep, files, publish, soundboard):
+            actions.offer(*room.ACTIONS)
+            for name, handler in room.FORMS.items():
+                forms.on_submit(name, handler)
         await self.add_cog(RiffCommands())
         self.add_dynamic_items(CancelButton, LoopButton, LoopMenu, TakeMenu)
         await self._sync_commands()

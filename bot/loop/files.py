@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import discord
 
+from bot.forms import Submitted
 from bot.loop.actions import Action
 from generation.errors import RiffError
 
@@ -23,3 +24,5 @@ ACTIONS = (
     Action("voice", "Voice message", "🎙️", _unbuilt),
     Action("dm", "Send me a DM", "✉️", _unbuilt),
 )
+
+FORMS: dict[str, Submitted] = {}

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import discord
 
+from bot.forms import Submitted
 from bot.loop.actions import Action
 from generation.errors import RiffError
 
@@ -21,3 +22,5 @@ ACTIONS = (
     Action("more", "More", "⋯", _unbuilt),
     Action("info", "Recipe", "ℹ️", _unbuilt),
 )
+
+FORMS: dict[str, Submitted] = {}

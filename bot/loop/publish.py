@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import discord
 
+from bot.forms import Submitted
 from bot.loop.actions import Action
 from generation.errors import RiffError
 
@@ -16,3 +17,5 @@ async def _unbuilt(interaction: discord.Interaction["RiffBot"], loop_id: str) ->
 
 
 ACTIONS = (Action("publish", "Publish…", "🏷️", _unbuilt, owner=True),)
+
+FORMS: dict[str, Submitted] = {}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import discord
 
 from bot import orders
+from bot.forms import Submitted
 from bot.loop.actions import Action
 
 if TYPE_CHECKING:
@@ -36,3 +37,5 @@ ACTIONS = (
     Action("song", "Song from this", "🎼", again),
     Action("vary", "Vary", "🎲", vary),
 )
+
+FORMS: dict[str, Submitted] = {}

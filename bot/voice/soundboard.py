@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import discord
 
+from bot.forms import Submitted
 from bot.loop.actions import Action
 from generation.errors import RiffError
 
@@ -19,3 +20,5 @@ ACTIONS = (
     Action("play", "Play in voice", "🔊", _unbuilt),
     Action("soundboard", "Soundboard", "🎛️", _unbuilt),
 )
+
+FORMS: dict[str, Submitted] = {}
