@@ -35,10 +35,13 @@ class CancelButton(ui.DynamicItem[ui.Button[Any]], template=r"riff-cancel:(?P<ri
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         try:
-            async with interaction.client.database.write() as session:
-                account = await people.account_of(session, interaction)
-                await studio.cancel(session, self.riff_id, account.owner)
-            await answers.whisper(interaction, say(answers.language(interaction), "This riff was cancelled."))
+            await answers.soon(interaction, self._cancel(interaction))
             interaction.client.deliveries.wake()
+            await answers.whisper(interaction, say(answers.language(interaction), "This riff was cancelled."))
         except Exception as error:  # discord.py would only log it
             await errors.answer(interaction, error)
+
+    async def _cancel(self, interaction: discord.Interaction[Any]) -> None:
+        async with interaction.client.database.write() as session:
+            account = await people.account_of(session, interaction)
+            await studio.cancel(session, self.riff_id, account.owner)

@@ -2,21 +2,25 @@
 
 What is open stands in the database, so it does not matter when the bot was stopped or killed: the next one reads
 the same rows. Each pass looks at all open deliveries with one query and starts what is due, at most one thing per
-riff at a time; a delivery that Discord keeps refusing waits for its own next attempt and holds up nobody.
+riff at a time, so that an older state never overwrites a newer one; a delivery that Discord keeps refusing waits for
+its own next attempt and holds up nobody.
 """
 
 import asyncio
 import contextlib
 import hashlib
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
+import aiohttp
 import discord
 import structlog
 
-from bot import messages, recordings, repository
+from bot import messages, permissions, recordings, repository
+from bot.guilds import GuildRules
 from bot.messages import Post
 from bot.models import Delivery
 from bot.repository import OpenDelivery
@@ -24,24 +28,33 @@ from generation.request import RiffRequest
 from market.catalog.formats import Formats
 from market.db import Database
 from market.errors import AssetMissing
+from market.language import say
 from market.storage import Storage
 from market.studio import service as studio
 from market.studio.models import OPEN, RiffOrder, Status
+from market.studio.service import QueuePlace
 
 log = structlog.get_logger(__name__)
 
 EDIT_EVERY = 2.5  # seconds; Discord takes about five messages per five seconds in a channel
+PLACES_EVERY = 5.0
 LOOK_EVERY = 0.25
 LOOK_EVERY_IDLE = 2.0
 BACKOFF = (2.0, 5.0, 15.0, 60.0, 300.0)
 GIVE_UP_AFTER = timedelta(days=1)
 # An edit that starts later than this before the end of the token could arrive after it.
 TOKEN_MARGIN = timedelta(seconds=20)
+# What another process is answering, one that is being stopped or was killed, is left to it for so long.
 ANSWER_GRACE = timedelta(seconds=5)
-UPLOADS_AT_ONCE = 32
+# After this, a picture that Discord does not take is given up: the next one is newer.
+REPORT_PATIENCE = 60.0
+UPLOADS_AT_ONCE = 16
 DRAIN = 10.0
+# What every channel takes; a direct message less than a boosted server.
+BASE_FILESIZE = 10 << 20
+HISTORY = 50
 
-UNKNOWN_MESSAGE, UNKNOWN_WEBHOOK, TOO_LARGE, INVALID_TOKEN = 10008, 10015, 40005, 50027
+TOO_LARGE = 40005
 
 
 class NowhereToPost(Exception):
@@ -52,24 +65,62 @@ class Deliveries:
     """The part of the bot's process that posts and edits what orders became."""
 
     def __init__(
-        self, bot: discord.Client, database: Database, storage: Storage, formats: Formats, public_url: str
+        self,
+        bot: discord.Client,
+        database: Database,
+        rules: GuildRules,
+        storage: Storage,
+        formats: Formats,
+        public_url: str,
     ) -> None:
         self._bot = bot
+        self._rules = rules
         self._database = database
         self._storage = storage
         self._formats = formats
         self._public_url = public_url
         self._woken = asyncio.Event()
+        self._answering: dict[asyncio.Task[Any] | None, str] = {}
+        self._answered: set[str] = set()
+        self._notes: dict[str, dict[str, Any]] = {}
         self._uploads = asyncio.Semaphore(UPLOADS_AT_ONCE)
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._report_due: dict[str, float] = {}
+        self._reported: dict[str, float] = {}
+        self._places: Mapping[str, QueuePlace] = {}
+        self._places_due = 0.0
         self._retry_due: dict[str, float] = {}
         self._failures: dict[str, int] = {}
         self._shown: dict[str, str] = {}
 
     def wake(self) -> None:
-        """Look now: there is a new order."""
+        """Look now: something has changed."""
         self._woken.set()
+
+    @contextlib.contextmanager
+    def answering(self, interaction_token: str) -> Iterator[None]:
+        """While the first answer to an interaction is under way, what it ordered is left alone."""
+        task = asyncio.current_task()
+        self._answering[task] = interaction_token
+        try:
+            yield
+        finally:
+            del self._answering[task]
+
+    def note(self, riff_id: str, values: Mapping[str, Any]) -> None:
+        """Keep what is known of a message in its row, with the next look: one transaction for all that is noted."""
+        known = {name: value for name, value in values.items() if value is not None}
+        if known:
+            self._notes[riff_id] = self._notes.get(riff_id, {}) | known
+
+    def answered(self, riff_id: str, shown: str | None) -> None:
+        """The first answer stands, as far as it ever will; `shown` is the text that it has, if it has one."""
+        self._answered.add(riff_id)
+        if shown is None:
+            self._places_due = 0.0
+        else:
+            self._shown[riff_id] = shown
+            self._reported[riff_id] = time.monotonic()
+        self.wake()
 
     async def run(self) -> None:
         """Deliver until cancelled; what is under way then gets a few seconds to end."""
@@ -80,33 +131,74 @@ class Deliveries:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._woken.wait(), LOOK_EVERY if waiting else LOOK_EVERY_IDLE)
         finally:
-            if self._tasks:
-                _, late = await asyncio.wait(self._tasks.values(), timeout=DRAIN)
+            under_way = {*self._tasks.values(), *(task for task in self._answering if task is not None)}
+            if under_way:
+                _, late = await asyncio.wait(under_way, timeout=DRAIN)
                 for task in late:
                     task.cancel()
                 await asyncio.gather(*late, return_exceptions=True)
 
     async def _look(self) -> bool:
         """Start whatever is due; whether anything is open at all."""
+        now = time.monotonic()
         try:
+            await self._write_notes()
             async with self._database.read() as session:
                 found = await repository.open_deliveries(session)
+                if now >= self._places_due and any(entry.status == Status.QUEUED for entry in found):
+                    self._places = await studio.places_in_queue(session)
+                    self._places_due = now + PLACES_EVERY
         except Exception:
             log.exception("deliveries_not_read")
             return False
-        now = time.monotonic()
         for entry in found:
-            delivery = entry.delivery
-            if delivery.riff_id in self._tasks or now < self._retry_due.get(delivery.riff_id, 0.0):
-                continue
-            # The first answer is under way: nothing can be edited before it stands.
-            if delivery.message_id is None and datetime.now(UTC) - entry.ordered_at < ANSWER_GRACE:
+            riff_id = entry.delivery.riff_id
+            if (
+                riff_id in self._tasks
+                or now < self._retry_due.get(riff_id, 0.0)
+                or self._is_being_answered(entry)
+            ):
                 continue
             if entry.status not in OPEN:
-                self._start(delivery.riff_id, self._bring(delivery.riff_id))
-            elif now >= self._report_due.get(delivery.riff_id, 0.0) and _has_news(entry):
-                self._start(delivery.riff_id, self._report(delivery.riff_id))
+                self._start(riff_id, self._bring(riff_id))
+            elif _token_works(entry.delivery):
+                self._report(entry, now - self._reported.get(riff_id, 0.0))
         return bool(found)
+
+    async def _write_notes(self) -> None:
+        notes, self._notes = self._notes, {}
+        if not notes:
+            return
+        try:
+            async with self._database.write() as session:
+                for riff_id, values in notes.items():
+                    await repository.change_open(session, riff_id, **values)
+        except BaseException:
+            self._notes = notes | self._notes
+            raise
+
+    def _is_being_answered(self, entry: OpenDelivery) -> bool:
+        """Whether the first answer is still under way: nothing can be edited before it stands."""
+        delivery = entry.delivery
+        if delivery.message_id is not None or delivery.riff_id in self._answered:
+            return False
+        if delivery.interaction_token in self._answering.values():
+            return True
+        return datetime.now(UTC) - entry.ordered_at < ANSWER_GRACE
+
+    def _report(self, entry: OpenDelivery, since: float) -> None:
+        """Show how far a riff is, if there is news: its place in the queue, or the picture as it stands."""
+        delivery = entry.delivery
+        if entry.status == Status.QUEUED:
+            place = self._places.get(delivery.riff_id)
+            if since < PLACES_EVERY or place is None:
+                return
+            request = RiffRequest.from_dict(entry.request)
+            post = messages.waiting(delivery.language, delivery.riff_id, request, place)
+            if post.text != self._shown.get(delivery.riff_id):
+                self._start(delivery.riff_id, self._show(delivery, post))
+        elif since >= EDIT_EVERY and entry.newest_event_seq > delivery.posted_event_seq:
+            self._start(delivery.riff_id, self._show_making(delivery.riff_id))
 
     def _start(self, riff_id: str, work: Coroutine[Any, Any, None]) -> None:
         self._tasks[riff_id] = asyncio.create_task(self._guard(riff_id, work), name=f"delivery-{riff_id}")
@@ -117,44 +209,54 @@ class Deliveries:
         except Exception as error:
             failures = self._failures[riff_id] = self._failures.get(riff_id, 0) + 1
             self._retry_due[riff_id] = time.monotonic() + BACKOFF[min(failures, len(BACKOFF)) - 1]
-            log.warning("delivery_delayed", riff=riff_id, failures=failures, exc_info=error)
+            known = isinstance(error, discord.HTTPException | aiohttp.ClientError | OSError)
+            log.warning(
+                "delivery_delayed",
+                riff=riff_id,
+                failures=failures,
+                reason=str(error) or type(error).__name__,
+                exc_info=None if known else error,
+            )
         else:
             self._failures.pop(riff_id, None)
         finally:
             del self._tasks[riff_id]
 
-    async def _report(self, riff_id: str) -> None:
-        """Edit the deferred message: the place in the queue, or the picture as it stands."""
-        try:
-            await self._show(riff_id)
-        finally:
-            self._report_due[riff_id] = time.monotonic() + EDIT_EVERY
-
-    async def _show(self, riff_id: str) -> None:
+    async def _show_making(self, riff_id: str) -> None:
+        """Show the newest of what has happened, and remember that."""
         async with self._database.read() as session:
             delivery = await session.get_one(Delivery, riff_id)
             order = await studio.get(session, riff_id)
             events = await studio.events(session, riff_id, after=delivery.posted_event_seq)
             place = await studio.place_in_queue(session, order)
         request = RiffRequest.from_dict(order.request)
-        last = events[-1].body if events else {}
-        if last.get("type") == "progress":
-            post = messages.making(delivery.language, riff_id, request, last, await self._preview(last))
-        elif order.status in OPEN:
-            post = messages.waiting(delivery.language, riff_id, request, place)
-        else:
+        if order.status not in OPEN or not events:
             return
-        if post.text != self._shown.get(riff_id):
-            try:
-                await self._edit(delivery, post)
-            except discord.HTTPException as refusal:
-                if not _message_lost(refusal):
-                    raise
-                await self._record(riff_id, token_expires_at=datetime.now(UTC), last_error=str(refusal))
-                return
-        self._shown[riff_id] = post.text
-        if events:
-            await self._record(riff_id, posted_event_seq=events[-1].seq)
+        last = events[-1].body
+        if last["type"] == "progress":
+            post = messages.making(delivery.language, riff_id, request, last, await self._preview(last))
+        else:
+            post = messages.waiting(delivery.language, riff_id, request, place)
+        await self._show(delivery, post, posted_event_seq=events[-1].seq)
+
+    async def _show(self, delivery: Delivery, post: Post, **values: Any) -> None:
+        """Edit the message before the end, and note `values` in its row."""
+        riff_id = delivery.riff_id
+        try:
+            if post.text != self._shown.get(riff_id):
+                async with asyncio.timeout(REPORT_PATIENCE):
+                    message_id = await self._edit(delivery, post)
+                self._shown[riff_id] = post.text
+                if delivery.message_id is None:
+                    values["message_id"] = message_id
+        except discord.HTTPException as refusal:
+            if not _message_lost(refusal):
+                raise
+            values = {"token_expires_at": datetime.now(UTC), "last_error": str(refusal)}
+        finally:
+            self._reported[riff_id] = time.monotonic()
+        if values:
+            await self._record(riff_id, **values)
 
     async def _bring(self, riff_id: str) -> None:
         """Deliver what the riff ended as, and close the delivery."""
@@ -179,25 +281,26 @@ class Deliveries:
 
     async def _post(self, delivery: Delivery, order: RiffOrder) -> int:
         """Put the result where it can be seen; the id of the message that it is in."""
-        try:
-            return await self._put(delivery, await self._result(delivery, order, delivery.filesize_limit))
-        except discord.HTTPException as refusal:
-            if refusal.status != 413 and refusal.code != TOO_LARGE:
-                raise
-        return await self._put(delivery, await self._result(delivery, order, 0))
+        # The place may take less than Discord said of the first one; without files it takes it at all events.
+        limits = sorted(
+            {delivery.filesize_limit, min(delivery.filesize_limit, BASE_FILESIZE), 0}, reverse=True
+        )
+        for limit in limits[:-1]:
+            try:
+                return await self._put(delivery, await self._result(delivery, order, limit))
+            except discord.HTTPException as refusal:
+                if not _too_large(refusal):
+                    raise
+        return await self._put(delivery, await self._result(delivery, order, limits[-1]))
 
     async def _result(self, delivery: Delivery, order: RiffOrder, filesize_limit: int) -> Post:
-        if order.status != Status.DONE:
+        # Whoever has left takes nothing any more.
+        if order.status != Status.DONE or not delivery.user_id:
             return messages.failed(delivery.language, order)
         if not order.loops:
             return messages.gone(delivery.language, order)
-        pictures = [await self._storage.get(loop.png) for loop in order.loops]
-        sheet = await asyncio.to_thread(messages.sheet, pictures)
-        picture = await self._formats.signed_bytes(sheet, "image/png", order.loops, "spectrogram.png")
-        room = recordings.room_for_audio(len(order.loops), len(picture), filesize_limit)
-        audio = [await recordings.fitting(self._storage, self._formats, loop, room) for loop in order.loops]
-        shown = picture if len(picture) <= filesize_limit else None
-        return messages.finished(delivery.language, order, order.loops, audio, shown, self._public_url)
+        audio, picture = await recordings.attached(self._storage, self._formats, order.loops, filesize_limit)
+        return messages.finished(delivery.language, order, order.loops, audio, picture, self._public_url)
 
     async def _put(self, delivery: Delivery, post: Post) -> int:
         """Into the deferred message while its token lives, else into the channel, else to the person."""
@@ -208,14 +311,17 @@ class Deliveries:
                 if not _message_lost(refusal):
                     raise
                 log.info("message_lost", riff=delivery.riff_id, reason=str(refusal))
+                delivery.token_expires_at = datetime.now(UTC)
                 await self._record(
-                    delivery.riff_id, token_expires_at=datetime.now(UTC), last_error=str(refusal)
+                    delivery.riff_id, token_expires_at=delivery.token_expires_at, last_error=str(refusal)
                 )
         reason: Exception | None = None
         for way in (self._in_channel, self._in_person):
             try:
                 return await way(delivery, post)
-            except (discord.Forbidden, discord.NotFound, NowhereToPost) as refusal:
+            except (discord.HTTPException, NowhereToPost) as refusal:
+                if isinstance(refusal, discord.HTTPException) and not _closed(refusal):
+                    raise
                 log.info("closed", riff=delivery.riff_id, reason=str(refusal))
                 reason = refusal
         raise NowhereToPost(str(reason))
@@ -226,29 +332,64 @@ class Deliveries:
             delivery.application_id, delivery.interaction_token or "", client=self._bot
         )
         # discord.py types the id as a number; Discord takes this name for the interaction's own message.
+        post = await self._as_allowed(delivery, post)
         message = await webhook.edit_message(cast(int, "@original"), **post.as_edit())
         return message.id
+
+    async def _as_allowed(self, delivery: Delivery, post: Post) -> Post:
+        """A post as the server wants it shown."""
+        rules = await self._rules.of(delivery.guild_id)
+        return post.behind_spoilers() if rules.spoiler else post
 
     async def _in_channel(self, delivery: Delivery, post: Post) -> int:
         """Post into the channel, in place of the message that can no longer be edited."""
         if delivery.channel_id is None:
             raise NowhereToPost("the channel is of a kind that discord.py does not know")
         channel = self._bot.get_partial_messageable(delivery.channel_id, guild_id=delivery.guild_id)
-        sent = await self._say(channel, delivery, post)
+        sent = await self._say(channel, delivery, await self._as_allowed(delivery, post))
         if delivery.message_id is not None:
             with contextlib.suppress(discord.HTTPException):
                 await channel.get_partial_message(delivery.message_id).delete()
         return sent
 
     async def _in_person(self, delivery: Delivery, post: Post) -> int:
+        if not delivery.user_id:
+            raise NowhereToPost("the person has left")
+        if delivery.guild_id is not None and self._bot.get_guild(delivery.guild_id) is not None:
+            why = say(
+                delivery.language,
+                "I may not post in {channel}: whoever runs that server can allow me {permissions} there.",
+                channel=f"<#{delivery.channel_id}>",
+                permissions=permissions.listed(delivery.language, permissions.POSTING),
+            )
+            post = replace(post, content=f"{why}\n{post.content or ''}".strip())
         return await self._say(await self._bot.create_dm(discord.Object(delivery.user_id)), delivery, post)
 
     async def _say(self, channel: discord.abc.Messageable, delivery: Delivery, post: Post) -> int:
-        # Discord answers a nonce that it has just seen with the message that it belongs to: a crash between
-        # posting and writing that down does not post twice.
+        """Send a message, or find the one that was sent before the bot was stopped: never a second one."""
+        if delivery.attempts:
+            sent = await self._sent_before(channel, delivery, post)
+            if sent is not None:
+                return sent
+        else:
+            delivery.attempts = 1
+            await self._record(delivery.riff_id, attempts=1)
+        # Discord answers a nonce that it saw in the last minutes with the message that it belongs to.
         nonce = hashlib.sha256(delivery.riff_id.encode()).hexdigest()[:25]
         message = await channel.send(**post.as_new(delivery.user_id), nonce=nonce)
         return message.id
+
+    async def _sent_before(
+        self, channel: discord.abc.Messageable, delivery: Delivery, post: Post
+    ) -> int | None:
+        """The message with this result among the newest of a channel; None where it is not, or must not be read."""
+        said = post.as_new(delivery.user_id)["content"]
+        with contextlib.suppress(discord.Forbidden, discord.NotFound):
+            async for message in channel.history(limit=HISTORY):
+                ours = self._bot.user is not None and message.author.id == self._bot.user.id
+                if ours and message.content == said and delivery.riff_id in _custom_ids(message):
+                    return message.id
+        return None
 
     async def _preview(self, event: dict[str, Any]) -> bytes | None:
         try:
@@ -262,16 +403,9 @@ class Deliveries:
 
     async def _close(self, riff_id: str, state: str, **values: Any) -> None:
         await self._record(riff_id, state=state, interaction_token=None, **values)
-        for memory in (self._report_due, self._retry_due, self._failures, self._shown):
+        self._answered.discard(riff_id)
+        for memory in (self._reported, self._retry_due, self._failures, self._shown):
             memory.pop(riff_id, None)
-
-
-def _has_news(entry: OpenDelivery) -> bool:
-    """Whether there is something to show before the end, and a message to show it in."""
-    queued = entry.status == Status.QUEUED
-    return _token_works(entry.delivery) and (
-        queued or entry.newest_event_seq > entry.delivery.posted_event_seq
-    )
 
 
 def _token_works(delivery: Delivery) -> bool:
@@ -282,4 +416,19 @@ def _token_works(delivery: Delivery) -> bool:
 
 
 def _message_lost(refusal: discord.HTTPException) -> bool:
-    return refusal.status == 401 or refusal.code in (UNKNOWN_MESSAGE, UNKNOWN_WEBHOOK, INVALID_TOKEN)
+    """Whether the answer to the interaction, or the right to edit it, is gone for good."""
+    return refusal.status in (401, 403, 404)
+
+
+def _too_large(refusal: discord.HTTPException) -> bool:
+    return refusal.status == 413 or refusal.code == TOO_LARGE
+
+
+def _closed(refusal: discord.HTTPException) -> bool:
+    """Whether a place does not take the message, now or later."""
+    return 400 <= refusal.status < 500 and refusal.status != 429 and not _too_large(refusal)
+
+
+def _custom_ids(message: discord.Message) -> str:
+    rows = (row for row in message.components if isinstance(row, discord.ActionRow))
+    return " ".join(item.custom_id or "" for row in rows for item in row.children)

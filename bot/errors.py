@@ -7,8 +7,9 @@ import discord
 import structlog
 from discord import app_commands
 
-from bot import answers
+from bot import answers, refusals
 from generation.errors import RiffError
+from market.accounts.errors import Suspended
 from market.language import retold, say
 
 log = structlog.get_logger(__name__)
@@ -35,9 +36,20 @@ def _sentence(interaction: discord.Interaction[Any], error: BaseException) -> st
     if isinstance(error, app_commands.CommandInvokeError):
         error = error.original
     if isinstance(error, RiffError):
-        return retold(language, str(error))
+        sentence = retold(language, str(error))
+        if isinstance(error, Suspended):
+            # Each person's Discord shows a moment in their own time.
+            return sentence.replace(
+                f"{error.until:%Y-%m-%d %H:%M} UTC", discord.utils.format_dt(error.until, "f")
+            )
+        return sentence
     if isinstance(error, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch):
         return say(language, "This command has changed: wait a minute, reload Discord and try again.")
+    if isinstance(error, discord.HTTPException):
+        refused = refusals.sentence(language, error, interaction)
+        if refused is not None:
+            log.info("refused", interaction=interaction.id, status=error.status, code=error.code)
+            return refused
     number = secrets.token_hex(4)
     command = None if interaction.command is None else interaction.command.qualified_name
     log.error("unexpected", id=number, interaction=interaction.id, command=command, exc_info=error)

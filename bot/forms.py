@@ -12,6 +12,7 @@ import discord
 from discord import ui
 
 from bot import errors
+from generation.errors import RiffError
 
 if TYPE_CHECKING:
     from bot.client import RiffBot
@@ -26,7 +27,10 @@ Submitted = Callable[[discord.Interaction["RiffBot"], str, Mapping[str, str]], A
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One thing that a form asks for; with `choices`, (label, value) pairs, it is a select, else a line of text."""
+    """One thing that a form asks for; with `choices`, (label, value) pairs, it is a select, else a line of text.
+
+    With `many`, several may be chosen: their values, here and in what comes back, have commas between them.
+    """
 
     name: str
     label: str
@@ -37,6 +41,14 @@ class Field:
     required: bool = False
     max_length: int = 300
     choices: Sequence[tuple[str, str]] = ()
+    many: bool = False
+
+
+class FormGone(RiffError):
+    """A form outlived what it was for."""
+
+    def __init__(self) -> None:
+        super().__init__("This form is of an older version: open it again.")
 
 
 class Form(ui.Modal):
@@ -69,9 +81,11 @@ async def submitted(interaction: discord.Interaction["RiffBot"]) -> None:
     """Answer a form that came back; never raises."""
     data: Any = interaction.data
     found = _CUSTOM_ID.fullmatch(data["custom_id"])
-    if found is None or found["name"] not in _handlers:
+    if found is None:
         return
     try:
+        if found["name"] not in _handlers:
+            raise FormGone
         await _handlers[found["name"]](interaction, found["subject"], dict(_values(data["components"])))
     except Exception as error:  # discord.py would only log it
         await errors.answer(interaction, error)
@@ -89,13 +103,15 @@ def _line(field: Field) -> ui.TextInput[Any]:
 
 
 def _select(field: Field) -> ui.Select[Any]:
+    chosen = field.value.split(",") if field.many else [field.value]
     return ui.Select(
         custom_id=field.name,
         placeholder=field.placeholder[:150] or None,
         required=field.required,
         min_values=1 if field.required else 0,
+        max_values=len(field.choices) if field.many else 1,
         options=[
-            discord.SelectOption(label=label[:100], value=value, default=value == field.value)
+            discord.SelectOption(label=label[:100], value=value, default=value in chosen)
             for label, value in field.choices
         ],
     )

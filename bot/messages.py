@@ -2,18 +2,20 @@
 
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import discord
 from discord import ui
 from PIL import Image
 
+from bot import arrangements
 from bot.cancel import cancel_view
 from bot.loop.buttons import loop_view
 from generation.request import RiffRequest
 from market.catalog.models import Loop
 from market.language import retold, say, say_count
+from market.moderation.words import texts_of
 from market.studio.models import RiffOrder
 from market.studio.service import QueuePlace
 
@@ -31,17 +33,41 @@ class Attached:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """One state of a message; an edit to it replaces whatever was there."""
+    """One state of a message; an edit to it replaces whatever was there. `wish` is what was asked for."""
 
     content: str | None = None
     embed: discord.Embed | None = None
     attached: tuple[Attached, ...] = ()
     view: Callable[[], ui.View] | None = None
+    wish: RiffRequest | None = None
 
     @property
     def text(self) -> str:
         """What it says, to tell two states apart."""
         return self.content or (self.embed and self.embed.description) or ""
+
+    def behind_spoilers(self) -> "Post":
+        """The same, with the words that were asked for and all files hidden until somebody clicks."""
+        said = [] if self.wish is None else [text for text in texts_of(self.wish).values() if text]
+        words = [discord.utils.escape_markdown(line) for text in said for line in text.splitlines()]
+
+        def hidden(text: str | None) -> str | None:
+            if text is None:
+                return None
+            return "\n".join(
+                _spoiler(line) if any(word in line for word in words) else line for line in text.split("\n")
+            )
+
+        embed = None
+        if self.embed is not None:
+            embed = self.embed.copy()
+            embed.description = hidden(embed.description)
+            # Discord shows what an embed shows, whatever the file is called.
+            embed.set_image(url=None)
+            for place, field in enumerate(embed.fields):
+                embed.set_field_at(place, name=field.name, value=hidden(field.value), inline=field.inline)
+        attached = tuple(Attached(f"SPOILER_{each.name}", each.content) for each in self.attached)
+        return replace(self, content=hidden(self.content), embed=embed, attached=attached)
 
     def as_edit(self) -> dict[str, Any]:
         """Arguments that turn a message into this one; fresh ones each time, for a file is sent only once."""
@@ -72,10 +98,11 @@ class Post:
 
 def waiting(language: str, riff_id: str, request: RiffRequest, place: QueuePlace) -> Post:
     """The riff is in the queue."""
-    lines = [headline(request), f"⏳ {_place(language, place)}"]
+    lines = [headline(request), *_asked(language, request), f"⏳ {_place(language, place)}"]
     return Post(
         embed=discord.Embed(description="\n".join(lines), colour=COLOUR),
         view=lambda: cancel_view(language, riff_id),
+        wish=request,
     )
 
 
@@ -90,22 +117,23 @@ def making(
         parts.append(
             say(language, "take {number} of {count}", number=event["take"] + 1, count=event["takes"])
         )
-    embed = discord.Embed(description=f"{headline(request)}\n{' · '.join(parts)}", colour=COLOUR)
+    lines = [headline(request), *_asked(language, request), " · ".join(parts)]
+    embed = discord.Embed(description="\n".join(lines), colour=COLOUR)
     attached = () if preview is None else (Attached("preview.png", preview),)
     if preview is not None:
         embed.set_image(url="attachment://preview.png")
-    return Post(embed=embed, attached=attached, view=lambda: cancel_view(language, riff_id))
+    return Post(embed=embed, attached=attached, view=lambda: cancel_view(language, riff_id), wish=request)
 
 
 def finished(
     language: str,
     order: RiffOrder,
     loops: Sequence[Loop],
-    recordings: Sequence[Attached | None],
+    recordings: Sequence[Sequence[Attached]],
     picture: bytes | None,
     public_url: str,
 ) -> Post:
-    """The result. What is None did not fit into a message: a recording is linked instead."""
+    """The result. Of each recording the files that are attached; one without any did not fit and is linked instead."""
     request = RiffRequest.from_dict(order.request)
     embed = discord.Embed(description=headline(request), colour=COLOUR)
     if public_url:
@@ -116,31 +144,34 @@ def finished(
         taken = (order.finished_at - order.started_at).total_seconds()
         embed.add_field(name=say(language, "Made in"), value=f"{taken:.1f} s")
     for number, (loop, recording) in enumerate(zip(loops, recordings, strict=True), 1):
-        if recording is None:
+        if not recording:
             name = (
                 say(language, "Audio") if len(loops) == 1 else say(language, "Take {number}", number=number)
             )
             embed.add_field(name=name, value=_elsewhere(language, loop, public_url), inline=False)
     embed.set_footer(text=say(language, LICENCE))
-    attached = [recording for recording in recordings if recording is not None]
+    attached = [file for recording in recordings for file in recording]
     if picture is not None:
         embed.set_image(url="attachment://spectrogram.png")
         attached.append(Attached("spectrogram.png", picture))
     loop_ids = [loop.id for loop in loops]
-    return Post(embed=embed, attached=tuple(attached), view=lambda: loop_view(language, loop_ids))
+    return Post(
+        embed=embed, attached=tuple(attached), view=lambda: loop_view(language, loop_ids), wish=request
+    )
 
 
 def failed(language: str, order: RiffOrder) -> Post:
     """The riff will not come, and why."""
     request = RiffRequest.from_dict(order.request)
     why = retold(language, order.error) if order.error else say(language, "This riff was cancelled.")
-    return Post(content=f"{headline(request)}\n{why}"[:2000])
+    return Post(content=f"{headline(request)}\n{why}"[:2000], wish=request)
 
 
 def gone(language: str, order: RiffOrder) -> Post:
     """The riff was made, and its loops were deleted before they could be posted."""
     why = say(language, "This riff's loops were deleted.")
-    return Post(content=f"{headline(RiffRequest.from_dict(order.request))}\n{why}")
+    request = RiffRequest.from_dict(order.request)
+    return Post(content=f"{headline(request)}\n{why}", wish=request)
 
 
 def sheet(pictures: Sequence[bytes]) -> bytes:
@@ -163,16 +194,24 @@ def headline(request: RiffRequest) -> str:
     return f"**{discord.utils.escape_markdown(request.prompt)}**"
 
 
+def _asked(language: str, request: RiffRequest) -> list[str]:
+    """What is asked for beyond one loop, a line each."""
+    return [f"{name}: {value}" for name, value in arrangements.facts(language, request)]
+
+
 def facts(language: str, request: RiffRequest, loops: Sequence[Loop]) -> list[tuple[str, str]]:
     """What there is to know about a riff's loops: pairs of a name and a value."""
-    seeds = ", ".join(f"`{loop.seed}`" for loop in loops)
-    bars = say_count(language, "{count} bar", "{count} bars", request.bars)
+    # A song and a piece are longer than the loops that they are made of; the loops of a morph may share one seed.
+    whole = loops[0]
+    seeds = dict.fromkeys(f"`{loop.seed}`" for loop in loops)
+    bars = say_count(language, "{count} bar", "{count} bars", whole.bars)
     known = [
-        (say_count(language, "Seed", "Seeds", len(loops)), seeds),
+        *arrangements.facts(language, request, loops),
+        (say_count(language, "Seed", "Seeds", len(seeds)), ", ".join(seeds)),
         (say(language, "Tempo"), f"{request.bpm:g} bpm"),
         *([] if request.metre == "4/4" else [(say(language, "Metre"), request.metre)]),
-        (say(language, "Key"), say(language, "free") if request.key is None else str(request.key)),
-        (say(language, "Length"), f"{bars}, {request.seconds:.1f} s"),
+        (say(language, "Key"), whole.key or say(language, "free")),
+        (say(language, "Length"), f"{bars}, {whole.seconds:.1f} s"),
     ]
     if request.variation_seed is not None:
         known.append(
@@ -191,6 +230,12 @@ def facts(language: str, request: RiffRequest, loops: Sequence[Loop]) -> list[tu
     return known
 
 
+def _spoiler(text: str) -> str:
+    # A bar of the text's own would end it.
+    inner = text.replace("\\|", "|").replace("|", "\\|")
+    return f"||{inner}||"
+
+
 def _place(language: str, place: QueuePlace) -> str:
     if place.position == 0:
         return say(language, "It is your turn.")
@@ -198,13 +243,14 @@ def _place(language: str, place: QueuePlace) -> str:
         if place.position == 1:
             return say(language, "Next in the queue.")
         return say(language, "Number {position} in the queue.", position=place.position)
-    time = _duration(place.eta_seconds)
+    time = duration(place.eta_seconds)
     if place.position == 1:
         return say(language, "Next in the queue, about {time}.", time=time)
     return say(language, "Number {position} in the queue, about {time}.", position=place.position, time=time)
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """A stretch of time, to be read at a glance."""
     return f"{max(1, round(seconds))} s" if seconds < 90 else f"{round(seconds / 60)} min"
 
 

@@ -11,12 +11,13 @@ from market.db import Base, UtcDateTime
 class Delivery(Base):
     """One riff's way back into chat; written with its order, kept after it arrived.
 
-    `state` is "open", "delivered" or "undeliverable". The interaction's token, which can write into the channel,
-    is forgotten when the row leaves "open". `language` is that of what everybody sees. `posted_event_seq` is the last progress event that was shown.
+    `state` is "open", "delivered", "undeliverable" or, once somebody deleted its message, "deleted". The interaction's
+    token, which can write into the channel, is forgotten when the row leaves "open". `language` is that of what
+    everybody sees. `posted_event_seq` is the last progress event that was shown.
     """
 
     __tablename__ = "delivery"
-    __table_args__ = (Index("ix_delivery_state", "state"),)
+    __table_args__ = (Index("ix_delivery_state", "state"), Index("ix_delivery_message", "message_id"))
 
     riff_id: Mapped[str] = mapped_column(ForeignKey("riff.id"), primary_key=True)
     state: Mapped[str] = mapped_column(String(16), default="open")

@@ -1,15 +1,15 @@
 """From an interaction to an order: what the slash commands, the buttons and the forms have in common."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 import discord
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import access, messages, people, repository
-from bot.answers import ALREADY_ACKNOWLEDGED
+from bot import access, answers, arrangements, messages, people
 from bot.messages import Post
 from bot.models import Delivery
 from generation.request import RiffRequest
@@ -21,13 +21,17 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-# Discord waits for three seconds, people for one: by then there is an answer, whatever the database does.
-FIRST_ANSWER = 0.5
-# What Discord says to an answer that comes too late: the order stands, and its result goes into the channel.
-UNKNOWN_INTERACTION = 10062
-
 # Gives the request that is ordered, in the transaction that orders it, for an owner.
 Wish = Callable[[AsyncSession, str], Awaitable[RiffRequest]]
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An order that stands. `fresh` is false where the same interaction had made it before."""
+
+    riff_id: str
+    waiting: Post
+    fresh: bool
 
 
 def idempotency_key(interaction: discord.Interaction["RiffBot"]) -> str:
@@ -44,28 +48,20 @@ async def order(interaction: discord.Interaction["RiffBot"], wish: Wish) -> None
     """Order what `wish` gives, and show where it stands in the queue: the whole answer of a command or a button.
 
     The answer comes after the commit, or, where that takes long, as a sign that the bot is at work. Raises what the
-    wish raises, Suspended, NotAllowedHere, CapExceeded and what `studio.place` raises: nothing is ordered then.
+    wish raises, Suspended, NotAllowedHere, CapExceeded and what `studio.place` raises: nothing is ordered then. What
+    is ordered stands, whether Discord takes the answer or not.
     """
-    bot = interaction.client
-    language = await access.public_language(interaction)
-    placing = asyncio.create_task(_place(interaction, wish, language))
-    done, _ = await asyncio.wait({placing}, timeout=FIRST_ANSWER)
-    message_id = None
-    if not done:
-        message_id = await _acknowledge(interaction)
-    riff_id, post = await placing
-    try:
-        if done:
-            message_id = await _show(interaction, post)
-        if message_id is not None:
-            async with bot.database.write() as session:
-                await repository.change_open(session, riff_id, message_id=message_id)
-    except discord.HTTPException as refusal:
-        if refusal.code != UNKNOWN_INTERACTION:
-            raise
-        log.warning("answered_too_late", riff=riff_id)
-    finally:
-        bot.deliveries.wake()
+    deliveries = interaction.client.deliveries
+    with deliveries.answering(interaction.token):
+        placed = await answers.soon(interaction, _place(interaction, wish), ephemeral=False)
+        known: dict[str, Any] = {"message_id": interaction.extras.get("message_id")}
+        shown = None
+        if "private" not in interaction.extras:
+            known = await _answer(interaction, placed)
+            shown = placed.waiting.text
+    deliveries.note(placed.riff_id, known)
+    if placed.fresh:
+        deliveries.answered(placed.riff_id, shown)
 
 
 async def order_from(
@@ -82,11 +78,13 @@ async def order_from(
     await order(interaction, wish)
 
 
-async def _place(interaction: discord.Interaction["RiffBot"], wish: Wish, language: str) -> tuple[str, Post]:
-    """Order, together with the row that brings the result back, both or neither; the riff's id and how it waits."""
+async def _place(interaction: discord.Interaction["RiffBot"], wish: Wish) -> Placed:
+    """Order, together with the row that brings the result back: both or neither."""
+    language = await access.public_language(interaction)
     async with interaction.client.database.write() as session:
         account = await people.active(session, interaction)
         request = await wish(session, account.owner)
+        arrangements.require_room(request)
         await access.require_request(interaction, request)
         riff = await studio.place(
             session,
@@ -96,7 +94,8 @@ async def _place(interaction: discord.Interaction["RiffBot"], wish: Wish, langua
             idempotency_key=idempotency_key(interaction),
             guild_id=None if interaction.guild_id is None else str(interaction.guild_id),
         )
-        if await session.get(Delivery, riff.id) is None:
+        fresh = await session.get(Delivery, riff.id) is None
+        if fresh:
             session.add(
                 Delivery(
                     riff_id=riff.id,
@@ -111,30 +110,17 @@ async def _place(interaction: discord.Interaction["RiffBot"], wish: Wish, langua
                 )
             )
         place = await studio.place_in_queue(session, riff)
-        return riff.id, messages.waiting(language, riff.id, request, place)
+        return Placed(riff.id, messages.waiting(language, riff.id, request, place), fresh)
 
 
-async def _show(interaction: discord.Interaction["RiffBot"], post: Post) -> int | None:
-    """Answer with a post; the id of its message, if Discord says it."""
+async def _answer(interaction: discord.Interaction["RiffBot"], placed: Placed) -> dict[str, Any]:
+    """Answer with the place in the queue; what is known of the message by then, as values of the delivery's row."""
+    rules = await interaction.client.rules.of(interaction.guild_id)
+    waiting = placed.waiting.behind_spoilers() if rules.spoiler else placed.waiting
     try:
-        response = await interaction.response.send_message(**post.as_answer())
-    except discord.HTTPException as refusal:
-        # The first attempt had got through, or the gateway dispatched the interaction twice.
-        if refusal.code == ALREADY_ACKNOWLEDGED:
-            return None
-        raise
-    return response.message_id
-
-
-async def _acknowledge(interaction: discord.Interaction["RiffBot"]) -> int | None:
-    """Show everybody that the bot is at work; the id of the message for the result, if Discord says it."""
-    try:
-        response = await interaction.response.defer(thinking=True)
-    except discord.HTTPException as refusal:
-        if refusal.code == ALREADY_ACKNOWLEDGED:
-            return None
-        if refusal.code == UNKNOWN_INTERACTION:
-            log.warning("answered_too_late", interaction=interaction.id)
-            return None
-        raise
-    return None if response is None else response.message_id
+        response = await answers.give(lambda: interaction.response.send_message(**waiting.as_answer()))
+    except (discord.HTTPException, *answers.BROKEN) as refusal:
+        log.warning("answer_not_given", riff=placed.riff_id, reason=str(refusal))
+        too_late = getattr(refusal, "code", None) == answers.UNKNOWN_INTERACTION
+        return {"token_expires_at": datetime.now(UTC)} if too_late else {}
+    return {} if response is None else {"message_id": response.message_id}

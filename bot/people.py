@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from market.accounts import service as accounts
 from market.accounts.models import Account
-from market.api.actor import Actor
+from market.api.actor import UNKNOWN, Actor
 
 if TYPE_CHECKING:
     from bot.client import RiffBot
@@ -30,3 +30,9 @@ async def actor_of(session: AsyncSession, interaction: discord.Interaction["Riff
     """The person who acted as the rules of the market ask for them."""
     account = await account_of(session, interaction)
     return Actor(account.owner, account)
+
+
+async def known(session: AsyncSession, interaction: discord.Interaction["RiffBot"]) -> Actor:
+    """The same with a reading session: whoever acts for the first time has nothing yet, and no account."""
+    account = await accounts.known(session, f"discord:{interaction.user.id}")
+    return Actor(UNKNOWN) if account is None else Actor(account.owner, account)

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.models import Delivery
-from market.studio.models import RiffEvent, RiffOrder
+from market.accounts.models import Identity
+from market.studio.models import RiffEvent, RiffOrder, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class OpenDelivery:
     status: str
     newest_event_seq: int
     ordered_at: datetime
+    request: dict[str, Any]
 
 
 async def open_deliveries(session: AsyncSession) -> Sequence[OpenDelivery]:
@@ -30,7 +32,7 @@ async def open_deliveries(session: AsyncSession) -> Sequence[OpenDelivery]:
         .scalar_subquery()
     )
     query = (
-        sa.select(Delivery, RiffOrder.status, newest, RiffOrder.created_at)
+        sa.select(Delivery, RiffOrder.status, newest, RiffOrder.created_at, RiffOrder.request)
         .join(RiffOrder, RiffOrder.id == Delivery.riff_id)
         .where(Delivery.state == "open")
         .order_by(RiffOrder.created_at)
@@ -42,3 +44,23 @@ async def change_open(session: AsyncSession, riff_id: str, **values: Any) -> Non
     """Change a delivery unless it has left "open" already."""
     statement = sa.update(Delivery).where(Delivery.riff_id == riff_id, Delivery.state == "open")
     await session.execute(statement.values(**values))
+
+
+async def owns(session: AsyncSession, riff_id: str, user_id: int) -> bool:
+    """Whether a person of Discord asked for a riff."""
+    query = (
+        sa.select(RiffOrder.id)
+        .join(Identity, RiffOrder.owner == sa.literal("account:").concat(Identity.account_id))
+        .where(RiffOrder.id == riff_id, Identity.subject == f"discord:{user_id}")
+    )
+    return await session.scalar(query) is not None
+
+
+async def delivered_as(session: AsyncSession, message_id: int) -> Delivery | None:
+    """What a message brought, or is just about to bring, if that is a riff."""
+    query = (
+        sa.select(Delivery)
+        .join(RiffOrder, RiffOrder.id == Delivery.riff_id)
+        .where(Delivery.message_id == message_id, RiffOrder.status == Status.DONE)
+    )
+    return await session.scalar(query.limit(1))

@@ -16,7 +16,7 @@ from PIL import Image, ImageSequence
 from generation.arrange import perform
 from generation.arrangement import Song
 from generation.audio import ffmpeg
-from generation.audio.animation import denoising
+from generation.audio.animation import denoising, playhead
 from generation.audio.export import encode_file, peaks_file, tags_of, wav_stream
 from generation.audio.ingest import read_audio
 from generation.audio.level import level_of
@@ -233,6 +233,8 @@ def _pictures(ending: str, size: tuple[int, int], again: Again) -> Iterator[byte
     take = again.take or Take(np.zeros((0, 2), np.float32), again.level, again.recipe)
     if ending == "webp":
         yield from (thumbnail(take, theme) for theme in THEMES)
+    else:
+        yield from (playhead(level, again.recipe) for level in (again.level, again.level_from_sound()))
     yield denoising(again.previews, take, ending)
 
 

@@ -16,6 +16,8 @@ from market.community.models import (
     Standing,
 )
 from market.downloads.models import Download
+from market.entitlements.models import Entitlement
+from market.guilds.models import GalleryPost, GuildSettings
 from market.licensing.models import Channel, Grant, Key, Revocation
 from market.moderation.models import BlockedWord, Case, CaseStep, Report, Strike
 from market.search.models import (
@@ -43,9 +45,12 @@ __all__ = [
     "CollectionItem",
     "CreatorProfile",
     "Download",
+    "Entitlement",
     "Favourite",
     "FoldMark",
+    "GalleryPost",
     "Grant",
+    "GuildSettings",
     "Identity",
     "KeptAnswer",
     "Key",

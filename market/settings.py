@@ -3,9 +3,9 @@
 import secrets
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -19,6 +19,8 @@ class Settings(BaseSettings):
     `rate_address`, `rate_account` and `rate_sign_in` are requests per minute (0: any number), `token_quota` a token's
     requests per day. `trusted_proxies` are the addresses and networks, separated by commas, whose X-Forwarded-For is
     believed. `local_sign_in` lets anybody on this machine be anybody; unset, it does so where Discord is not set up.
+    `voice_alone_seconds` is how long the bot stays in a voice channel that everybody has left.
+    `discord_sku` is what is sold through Discord's Premium Apps; unset, nothing is.
     `c2pa_certificate` and `c2pa_key` are PEM files: whose certificate what leaves is signed with (content credentials).
     """
 
@@ -38,12 +40,16 @@ class Settings(BaseSettings):
     licence_key: str = Field(default="", repr=False)
     worker_ttl: float = Field(default=30.0, gt=0)
     drain_seconds: float = Field(default=30.0, gt=0)
+    voice_alone_seconds: float = Field(default=60.0, gt=0)
     c2pa_certificate: Path | None = None
     c2pa_key: Path | None = None
     discord_token: str | None = Field(default=None, validation_alias="DISCORD_TOKEN")
     discord_client_id: str | None = Field(default=None, validation_alias="DISCORD_CLIENT_ID")
     discord_client_secret: str | None = Field(default=None, validation_alias="DISCORD_CLIENT_SECRET")
     discord_api_base: str = Field(default="https://discord.com", validation_alias="DISCORD_API_BASE")
+    discord_sku: Annotated[int | None, BeforeValidator(lambda given: given or None)] = Field(
+        default=None, gt=0, validation_alias="DISCORD_SKU_ID"
+    )
     local_sign_in: bool | None = None
     rate_address: int = Field(default=6000, ge=0)
     rate_account: int = Field(default=1200, ge=0)

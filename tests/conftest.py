@@ -33,7 +33,12 @@ ROOT = Path(__file__).parents[1]
 
 # The developer's own settings are not the tests'.
 for name in [name for name in os.environ if name.startswith(("RIFF_", "DISCORD_", "STRIPE_"))]:
-    if name not in ("RIFF_TEST_DATABASE_URL", "RIFF_SCREENSHOTS", "RIFF_DISCORD_OPENAPI"):
+    if name not in (
+        "RIFF_TEST_DATABASE_URL",
+        "RIFF_TEST_PATIENCE",
+        "RIFF_SCREENSHOTS",
+        "RIFF_DISCORD_OPENAPI",
+    ):
         del os.environ[name]
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

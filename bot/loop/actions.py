@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import discord
 
+from generation.errors import RiffError
+
 if TYPE_CHECKING:
     from bot.client import RiffBot
 
@@ -27,6 +29,13 @@ class Action:
     style: discord.ButtonStyle = discord.ButtonStyle.secondary
 
 
+class ActionGone(RiffError):
+    """A button outlived what it does."""
+
+    def __init__(self) -> None:
+        super().__init__("This button is of an older version: use those under a newer message.")
+
+
 _offered: dict[str, Action] = {}
 
 
@@ -42,5 +51,7 @@ def offered() -> dict[str, Action]:
 
 
 def named(name: str) -> Action:
-    """An action by its name."""
+    """An action by its name. Raises ActionGone."""
+    if name not in _offered:
+        raise ActionGone
     return _offered[name]

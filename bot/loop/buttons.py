@@ -20,8 +20,8 @@ ONE_TAKE = (
     ("again", "edit", "download", "publish", "delete"),
 )
 EACH_TAKE = ("keep", "vary", "extend", "download", "more")
-ALL_TAKES = ("reroll", "edit", "delete")
-MENU = ("song", "stems", "gif", "mp4", "voice", "dm", "play", "soundboard", "info")
+ALL_TAKES = ("reroll", "revise", "delete")
+MENU = ("varyby", "song", "stems", "gif", "mp4", "voice", "dm", "play", "soundboard", "info")
 MOST_ROWS_OF_TAKES = 4
 
 
@@ -54,8 +54,9 @@ def panel(language: str, loop_id: str) -> ui.View:
 async def press(interaction: discord.Interaction["RiffBot"], name: str, loop_id: str) -> None:
     """Do what a button, a menu or a panel asks for; never raises."""
     try:
-        await access.require_press(interaction, loop_id, owner_only=actions.named(name).owner)
-        await actions.named(name).run(interaction, loop_id)
+        action = actions.named(name)
+        await access.require_press(interaction, loop_id, owner_only=action.owner)
+        await action.run(interaction, loop_id)
     except Exception as error:  # discord.py would only log it
         await errors.answer(interaction, error)
 
@@ -72,12 +73,13 @@ class LoopButton(ui.DynamicItem[ui.Button[Any]], template=rf"riff:(?P<action>[a-
         number: int | None = None,
         row: int | None = None,
     ) -> None:
-        look = actions.named(action)
-        label = say(language, look.label) + ("" if number is None else f" {number}")
-        super().__init__(
-            ui.Button(label=label, emoji=look.emoji, style=look.style, custom_id=f"riff:{action}:{loop_id}"),
-            row=row,
-        )
+        button: ui.Button[Any] = ui.Button(label=action, custom_id=f"riff:{action}:{loop_id}")
+        # One that stands under an old message may do what nothing does any more: pressed, it says so.
+        look = actions.offered().get(action)
+        if look is not None:
+            button.label = say(language, look.label) + ("" if number is None else f" {number}")
+            button.emoji, button.style = look.emoji, look.style
+        super().__init__(button, row=row)
         self.action, self.loop_id = action, loop_id
 
     @classmethod

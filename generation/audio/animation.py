@@ -1,15 +1,16 @@
-"""How a picture came out of the noise, as an animated GIF or WebP."""
+"""Spectrograms that move: how one came out of the noise, as a GIF or WebP, and how one is heard, as a GIF."""
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from generation.audio.picture import THEMES, draw_grid, grid_of, paint, xmp
-from generation.request import Take
+from generation.request import SAMPLE_RATE, Take
 
 ENDINGS = ("gif", "webp")
 _SIZES = {"gif": (384, 120), "webp": (512, 160)}
@@ -17,6 +18,8 @@ _GIF_COLOURS = 64
 _MOST_STAGES, _FRAMES_PER_STAGE = 8, 5
 _FRAME_MS, _LAST_FRAME_MS = 80, 2000
 _WEBP_QUALITY = 70
+_PLAYED_SIZE = (512, 160)
+_PLAYED_FRAME_MS, _MOST_PLAYED_FRAMES, _PLAYHEAD_PIXELS = 60, 300, 3
 
 
 def denoising(previews: Sequence[bytes], take: Take, ending: str) -> bytes:
@@ -54,6 +57,37 @@ def denoising(previews: Sequence[bytes], take: Take, ending: str) -> bytes:
             buffer, "WEBP", save_all=True, append_images=frames[1:], duration=durations, loop=0,
             quality=_WEBP_QUALITY, method=4, xmp=xmp(take.recipe),
         )  # fmt: skip
+    return buffer.getvalue()
+
+
+def playhead(level: NDArray[np.uint8], recipe: Mapping[str, Any]) -> bytes:
+    """A GIF of a level picture (frames, bands) over which a playhead moves as the sound plays; the recipe is in it.
+
+    It takes as long as the sound, to within the hundredth of a second that GIF counts in, and then starts again.
+    """
+    width, height = _PLAYED_SIZE
+    picture = paint(level, _PLAYED_SIZE).convert("RGB")
+    bars, beats = grid_of(recipe)
+    draw_grid(picture, bars, beats)
+    still = picture.quantize(palette=_gif_palette(), dither=Image.Dither.NONE)
+    hundredths = round(100 * recipe["samples"] / SAMPLE_RATE)
+    count = max(1, min(hundredths * 10 // _PLAYED_FRAME_MS, _MOST_PLAYED_FRAMES))
+    frames = []
+    for place in np.arange(count) * (width - _PLAYHEAD_PIXELS) / count:
+        frame = still.copy()
+        frame.paste(_GIF_COLOURS - 1, (round(place), 0, round(place) + _PLAYHEAD_PIXELS, height))
+        frames.append(frame)
+    edges = np.linspace(0, hundredths, count + 1).round().astype(int)
+    buffer = io.BytesIO()
+    frames[0].save(
+        buffer,
+        "GIF",
+        save_all=True,
+        append_images=frames[1:],
+        duration=(10 * np.diff(edges)).tolist(),
+        loop=0,
+        comment=json.dumps(recipe, sort_keys=True).encode(),
+    )
     return buffer.getvalue()
 
 

@@ -25,8 +25,8 @@ _KNOWN = (
     "user's upload. The list with hashes and licences is docs/origin.md of Riffmarket."
 )
 _UNKNOWN = "This model is not the one that comes with Riffmarket: what it learnt from is stated by its maker, not here."
-_STYLED = " A style was worn that was learnt from further audio of the operator's."
-_SOURCED = " It starts from a sound that somebody brought."
+_STYLED = "A style was worn that was learnt from further audio of the operator's."
+_SOURCED = "It starts from a sound that somebody brought."
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,5 +88,10 @@ def recipe_digest(recipe: Mapping[str, Any]) -> str:
 
 def origin_of(recipe: Mapping[str, Any]) -> str:
     """What is known about where the sounds come from that the model of a recipe learnt from."""
-    statement = _KNOWN if recipe["model"].partition("@")[0] == SHIPPED else _UNKNOWN
-    return statement + (_STYLED if recipe.get("styles") else "") + (_SOURCED if recipe.get("source") else "")
+    return " ".join(statements_of(recipe))
+
+
+def statements_of(recipe: Mapping[str, Any]) -> list[str]:
+    """The same, each thing that is known by itself."""
+    statements = [_KNOWN if recipe["model"].partition("@")[0] == SHIPPED else _UNKNOWN]
+    return statements + [_STYLED] * bool(recipe.get("styles")) + [_SOURCED] * bool(recipe.get("source"))

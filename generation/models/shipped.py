@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from diffusers import UniPCMultistepScheduler
 
+from generation import origin
 from generation.errors import ModelUnavailable
 from generation.files import write_whole
 from generation.models.pipeline import RiffPipeline, solver
@@ -20,14 +21,14 @@ from generation.models.transformer import RiffTransformer
 from generation.spectrogram import SpectrogramCodec
 from generation.spectrogram.inverse import BandInverse, load_inverse, save_inverse
 
-SHIPPED = Path(__file__).parent / "weights"
+SHIPPED = origin.SHIPPED
 _WEIGHTS = Path("transformer/diffusion_pytorch_model.safetensors")
 _INVERSE = Path("inverse/inverse.safetensors")
 
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """`model_id` is its name and 12 digits that change with any of its weights."""
+    """`model_id` is as in `generation.origin`."""
 
     pipeline: RiffPipeline
     codec: SpectrogramCodec
@@ -80,8 +81,9 @@ def load_model(folder: Path) -> LoadedModel:
         folder / "transformer", torch_dtype=torch.float32, low_cpu_mem_usage=False
     ).eval()
     scheduler = UniPCMultistepScheduler.from_pretrained(folder / "scheduler")
-    together = hashlib.sha256("".join(digests.values()).encode()).hexdigest()
-    return LoadedModel(RiffPipeline(transformer, scheduler), codec, f"{record['name']}@{together[:12]}")
+    return LoadedModel(
+        RiffPipeline(transformer, scheduler), codec, origin.model_id(record["name"], digests.values())
+    )
 
 
 def _sha256(path: Path) -> str:

@@ -54,6 +54,7 @@ class Suspended(MarketError):
         super().__init__(
             f"This account is suspended until {until:%Y-%m-%d %H:%M} UTC: until then it can only look."
         )
+        self.until = until
 
 
 class QuotaSpent(MarketError):

@@ -3,10 +3,13 @@
 A noun registers its part beside its service:
 
     personal.register("collections", exported=_exported, erase=_erase, hand_over=_hand_over)
+
+and is named in market.people, for the process that deletes an account may have had no other use for it.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -30,6 +33,12 @@ class Part:
 
 
 parts: dict[str, Part] = {}
+
+
+def every() -> Mapping[str, Part]:
+    """The parts of every noun, whatever this process has loaded so far."""
+    import_module("market.people")
+    return parts
 
 
 def register(

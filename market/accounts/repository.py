@@ -9,11 +9,17 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from market.accounts.models import Account, ApiToken, Identity, KeptAnswer, SignInAttempt, WebSession
-from market.db import insert_into
+from market.db import UtcDateTime, insert_into
 from market.studio.models import RiffOrder, Source
 
-# The bot's table, which stands above the market: one database and one history for both.
-_delivery = sa.table("delivery", sa.column("riff_id", sa.String), sa.column("user_id", sa.BigInteger))
+# The bot's table, which stands above the market: accounts are exported and deleted where no bot runs, too.
+_delivery = sa.table(
+    "delivery",
+    sa.column("riff_id", sa.String),
+    sa.column("state", sa.String),
+    *(sa.column(name, sa.BigInteger) for name in ("user_id", "guild_id", "channel_id", "message_id")),
+    sa.column("delivered_at", UtcDateTime),
+)
 PURGED_AT_ONCE = 200
 
 
@@ -168,6 +174,12 @@ async def riffs_of(session: AsyncSession, owner: str) -> Sequence[RiffOrder]:
     return (await session.scalars(query)).all()
 
 
+async def deliveries_of(session: AsyncSession, owner: str) -> Sequence[sa.RowMapping]:
+    """Where in chat an owner's riffs went, in the order of their ids."""
+    query = sa.select(_delivery).where(_delivery.c.riff_id.in_(_riff_ids(owner)))
+    return (await session.execute(query.order_by(_delivery.c.riff_id))).mappings().all()
+
+
 async def uploads_of(session: AsyncSession, owner: str) -> Sequence[Source]:
     return (
         await session.scalars(sa.select(Source).where(Source.owner == owner).order_by(Source.created_at))
@@ -192,8 +204,10 @@ async def hand_over(session: AsyncSession, former: str, owner: str) -> None:
 
 async def erase(session: AsyncSession, account_id: str, owner: str, nobody: str) -> None:
     """Remove what tells who an account was; its riffs become nobody's."""
-    riffs = sa.select(RiffOrder.id).where(RiffOrder.owner == owner)
-    await session.execute(sa.update(_delivery).where(_delivery.c.riff_id.in_(riffs)).values(user_id=0))
+    # A channel may be the direct messages with the person; the token of an open delivery lasts for minutes.
+    nowhere = {"user_id": 0, "guild_id": None, "channel_id": None, "message_id": None}
+    theirs = sa.update(_delivery).where(_delivery.c.riff_id.in_(_riff_ids(owner)))
+    await session.execute(theirs.values(**nowhere))
     await session.execute(sa.update(RiffOrder).where(RiffOrder.owner == owner).values(owner=nobody))
     await session.execute(sa.delete(Source).where(Source.owner == owner))
     await session.execute(sa.delete(KeptAnswer).where(KeptAnswer.owner == owner))
@@ -236,3 +250,7 @@ async def _purge(session: AsyncSession, table: type[Any], old: sa.ColumnElement[
         await session.execute(
             sa.delete(table).where(sa.tuple_(*keys).in_(found)).execution_options(synchronize_session=False)
         )
+
+
+def _riff_ids(owner: str) -> sa.Select[str]:
+    return sa.select(RiffOrder.id).where(RiffOrder.owner == owner)

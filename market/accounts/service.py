@@ -94,6 +94,11 @@ async def of_name(session: AsyncSession, who: str) -> Account:
     return await by_handle(session, who.removeprefix("@"))
 
 
+async def known(session: AsyncSession, subject: str) -> Account | None:
+    """The account of a subject, if it has one: nothing is made for who only looks."""
+    return await repository.by_subject(session, subject)
+
+
 async def identities(session: AsyncSession, account: Account) -> Sequence[Identity]:
     """The ways to sign in to an account."""
     return await repository.identities(session, account.id)
@@ -159,7 +164,7 @@ async def sign_in(session: AsyncSession, account: Account, visitor: str | None) 
     if visitor is None or not visitor.startswith("visitor:"):
         return
     await repository.hand_over(session, visitor, account.owner)
-    for part in personal.parts.values():
+    for part in personal.every().values():
         if part.hand_over is not None:
             await part.hand_over(session, visitor, account)
 
@@ -222,6 +227,18 @@ async def export(session: AsyncSession, account_id: str) -> dict[str, Any]:
             for riff in riffs
             for loop in riff.loops
         ],
+        "messages": [
+            {
+                "riff_id": each.riff_id,
+                "state": each.state,
+                "person": str(each.user_id),
+                "server": each.guild_id and str(each.guild_id),
+                "channel": each.channel_id and str(each.channel_id),
+                "message": each.message_id and str(each.message_id),
+                "delivered_at": each.delivered_at and each.delivered_at.isoformat(),
+            }
+            for each in await repository.deliveries_of(session, account.owner)
+        ],
         "uploads": [
             {
                 "id": source.id,
@@ -234,7 +251,7 @@ async def export(session: AsyncSession, account_id: str) -> dict[str, Any]:
         ],
         **{
             name: await part.exported(session, account)
-            for name, part in personal.parts.items()
+            for name, part in personal.every().items()
             if part.exported is not None
         },
     }
@@ -243,8 +260,9 @@ async def export(session: AsyncSession, account_id: str) -> dict[str, Any]:
 async def delete(session: AsyncSession, account_id: str, confirm: str) -> None:
     """Remove what tells who somebody is. `confirm` is the account's handle, so that nobody does it by mistake.
 
-    Names, ways to sign in, sessions, tokens, uploads and unfinished riffs go. Grants stay, with the account's id
-    and no name, because a licence is a contract; loops that others have licensed stay with them.
+    Names, ways to sign in, sessions, tokens, uploads, unfinished riffs and where in chat riffs went go; messages stay
+    in chat. Grants stay, with the account's id and no name, because a licence is a contract; loops that others have
+    licensed stay with them.
     Raises InvalidRequest and LastAdmin.
     """
     account = await _locked(session, account_id)
@@ -252,7 +270,7 @@ async def delete(session: AsyncSession, account_id: str, confirm: str) -> None:
         raise InvalidRequest("confirm", f"To delete this account, confirm with its handle, {account.handle}.")
     if "admin" in account.roles and not await repository.others_with_role(session, "admin", account.id):
         raise LastAdmin
-    for part in personal.parts.values():
+    for part in personal.every().values():
         if part.erase is not None:
             await part.erase(session, account)
     await session.flush()

@@ -18,6 +18,15 @@ class NotYourLoop(MarketError):
         super().__init__("This loop was made by somebody else: only they can offer it.")
 
 
+class NotYoursToDelete(MarketError):
+    """Only who made a riff deletes it."""
+
+    status_code = 403
+
+    def __init__(self) -> None:
+        super().__init__("This riff was made for somebody else: only they can delete it.")
+
+
 class LicenceNeeded(MarketError):
     """The loop is for sale: its files are for whoever holds a licence."""
 

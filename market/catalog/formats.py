@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from generation import credentials
-from generation.audio import export, picture, video
+from generation.audio import animation, export, picture, video
 from generation.audio.mark import marked
 from generation.audio.pcm import audio_of
-from generation.audio.recipes import pcm_of
+from generation.audio.recipes import pcm_of, read_recipe
 from generation.credentials import Claim, Signer
 from generation.files import write_whole
 from generation.request import SAMPLE_RATE, RiffRequest
@@ -38,8 +38,10 @@ CONTENT_TYPES = {
     "ogg": "audio/ogg",
     "opus": "audio/ogg",
     "mp4": "video/mp4",
+    "gif": "image/gif",
     "light.png": "image/png",
 }
+_OF_PICTURES = ("mp4", "gif", "light.png")
 SIGNED_TYPES = {"wav": "audio/wav", "mp3": "audio/mpeg", "png": "image/png", **CONTENT_TYPES}
 MANIFEST_TYPE = "application/c2pa"
 PREVIEW_TYPES = {"mp3": "audio/mpeg", "ogg": "audio/ogg"}
@@ -74,29 +76,29 @@ class Formats:
         settings = self._settings
         return Signer.load(settings.c2pa_certificate, settings.c2pa_key, settings.data_dir)
 
-    async def key_of(self, loop: Loop, ending: str) -> str:
-        """The storage key of a loop in one of the formats of CONTENT_TYPES.
+    async def key_of(self, loop: Loop, ending: str, stem: str = "") -> str:
+        """The storage key of a loop, or of one `stem` of it, in one of the formats of CONTENT_TYPES.
 
         Raises NotFound, AssetMissing, StorageFull and RiffError.
         """
         # The WAV's key names its content, and the same sound gives the same file in every format.
-        key = f"{_stem(loop.wav)}.{ending}"
-        return await self._once(key, lambda: self._make(loop, ending, key))
+        key = f"{_stem(_wav_of(loop, stem))}.{ending}"
+        return await self._once(key, lambda: self._make(loop, ending, key, stem))
 
     async def signed(self, loop: Loop, ending: str, stem: str = "") -> Signed:
-        """A loop in one of the formats of SIGNED_TYPES, or one `stem` of it as WAV, with its content credentials.
+        """A loop, or one `stem` of it, in one of the formats of SIGNED_TYPES, with its content credentials.
 
         Raises NotFound, AssetMissing, StorageFull and RiffError.
         """
         media_type = SIGNED_TYPES[ending]
-        if stem:
+        if ending in CONTENT_TYPES:
+            source = await self.key_of(loop, ending, stem)
+        elif stem:
             source = loop.stems[stem]
-        elif ending in CONTENT_TYPES:
-            source = await self.key_of(loop, ending)
         else:
             source = {"wav": loop.wav, "mp3": loop.mp3, "png": loop.png}[ending]
         name = RiffRequest.from_dict(loop.recipe["request"]).name
-        claim = Claim(_recipe_of(loop, stem), f"{name}-{stem}.wav" if stem else f"{name}.{ending}")
+        claim = Claim(_recipe_of(loop, stem), f"{name}-{stem}.{ending}" if stem else f"{name}.{ending}")
         signer = await asyncio.to_thread(lambda: self.signer)
         if media_type in credentials.SIDECAR:
             # Vorbis and Opus of one loop differ only in their endings.
@@ -122,6 +124,11 @@ class Formats:
         claim = Claim(loops[0].recipe, title, whole=len(loops) == 1)
         return await asyncio.to_thread(lambda: credentials.sign(data, media_type, claim, self.signer))
 
+    async def manifest(self, file: Path, media_type: str, loop: Loop) -> bytes:
+        """The credentials of a file made of a loop just now, for a .c2pa file beside it. Raises RiffError."""
+        claim = Claim(loop.recipe, file.name)
+        return await asyncio.to_thread(lambda: credentials.sidecar(file, media_type, claim, self.signer))
+
     def close(self) -> None:
         """Begin with no further format."""
         self._makers.shutdown(wait=False, cancel_futures=True)
@@ -135,17 +142,20 @@ class Formats:
             await asyncio.shield(self._making[key])
         return key
 
-    async def _make(self, loop: Loop, ending: str, key: str) -> None:
+    async def _make(self, loop: Loop, ending: str, key: str, stem: str) -> None:
         level = None
-        if ending in ("mp4", "light.png"):
+        if ending in _OF_PICTURES:
             if "level" not in loop.pictures:
                 raise NotFound("such format", f"of loop {loop.id}: it was made before there was one")
             level = await self._storage.get(loop.pictures["level"])
         with tempfile.TemporaryDirectory(prefix="riff-") as folder:
             sound, result = Path(folder) / "sound.wav", Path(folder) / "result"
-            if ending != "light.png":
-                await self._storage.get_file(loop.wav, sound)
-            await self._run(lambda: _write(loop, ending, sound, level, result))
+            if ending not in ("gif", "light.png"):
+                await self._storage.get_file(_wav_of(loop, stem), sound)
+            # What a stem's file tells of it is in its WAV.
+            await self._run(
+                lambda: _write(read_recipe(sound)[0] if stem else loop.recipe, ending, sound, level, result)
+            )
             await self._storage.put_file(key, result, CONTENT_TYPES[ending])
 
     async def _sign(self, source: str, key: str, media_type: str, claim: Claim) -> None:
@@ -180,6 +190,10 @@ def _stem(key: str) -> str:
     return key.removesuffix(PurePosixPath(key).suffix)
 
 
+def _wav_of(loop: Loop, stem: str) -> str:
+    return loop.stems[stem] if stem else loop.wav
+
+
 def _recipe_of(loop: Loop, stem: str) -> dict[str, Any]:
     """The recipe as it stands in the loop's file, or in that of a stem but for the digest of its samples."""
     if not stem:
@@ -187,15 +201,19 @@ def _recipe_of(loop: Loop, stem: str) -> dict[str, Any]:
     return {**{name: value for name, value in loop.recipe.items() if name != "sha256"}, "stem": stem}
 
 
-def _write(loop: Loop, ending: str, sound: Path, level: bytes | None, result: Path) -> None:
+def _write(recipe: dict[str, Any], ending: str, sound: Path, level: bytes | None, result: Path) -> None:
     if level is None:
-        export.encode_file(sound, result, ending, export.tags_of(loop.recipe))
+        export.encode_file(sound, result, ending, export.tags_of(recipe))
     elif ending == "mp4":
-        video.film(sound, result, _level(level), loop.recipe)
+        video.film(sound, result, _level(level), recipe)
     else:
-        bars, beats = picture.grid_of(loop.recipe)
+        bars, beats = picture.grid_of(recipe)
         with write_whole(result) as file:
-            file.write(picture.picture_of(_level(level), bars, beats, loop.recipe, "light"))
+            file.write(
+                animation.playhead(_level(level), recipe)
+                if ending == "gif"
+                else picture.picture_of(_level(level), bars, beats, recipe, "light")
+            )
 
 
 def _write_preview(loop: Loop, ending: str, sound: Path, seed: str, result: Path, signer: Signer) -> None:

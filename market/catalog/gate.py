@@ -159,14 +159,20 @@ def starts_from_upload(recipe: Mapping[str, Any]) -> bool:
 def _of_sound(loop: Loop, found: Mapping[str, float | None]) -> Iterator[Check]:
     if loop.kind == "loop":
         yield _at_most(
-            "seam", found["seam"], "The spectrum changes at the seam {} times as much as at other bars"
+            "seam",
+            found["seam"],
+            "The spectrum changes at the seam {} times as much as at other bars: up to {} is possible.",
         )
         yield _at_most(
-            "step", found["step"], "The wave jumps at the seam {} times as far as it moves around it"
+            "step",
+            found["step"],
+            "The wave jumps at the seam {} times as far as it moves around it: up to {} is possible.",
         )
-    yield _at_most("silence", found["silence"], "A share of {} of it is silent")
-    yield _at_most("clipping", found["clipping"], "{} samples are cut off at full scale")
-    yield _at_most("true peak", found["true peak"], "Its true peak is at {} dBTP")
+    yield _at_most("silence", found["silence"], "A share of {} of it is silent: up to {} is possible.")
+    yield _at_most(
+        "clipping", found["clipping"], "{} samples are cut off at full scale: up to {} is possible."
+    )
+    yield _at_most("true peak", found["true peak"], "Its true peak is at {} dBTP: up to {} is possible.")
     yield _loudness(found["loudness"])
     yield _tempo(loop, found)
     yield _key(loop, found)
@@ -185,14 +191,7 @@ def _at_most(name: str, value: float | None, finding: str) -> Check:
     limit = LIMITS[name].value
     if value is None:
         return Check(name, True, "There is nothing to measure it on.", None, limit)
-    sentence = finding.format(f"{value:.3g}")
-    return Check(
-        name,
-        value <= limit,
-        f"{sentence[0].upper()}{sentence[1:]}: up to {limit:g} is possible.",
-        value,
-        limit,
-    )
+    return Check(name, value <= limit, finding.format(f"{value:.3g}", f"{limit:g}"), value, limit)
 
 
 def _tempo(loop: Loop, found: Mapping[str, float | None]) -> Check:

@@ -1,5 +1,6 @@
 """What a creator says of a loop and asks for it, checked part by part; each refusal is a sentence for its field."""
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +14,7 @@ TITLE_LENGTH = 100
 DESCRIPTION_LENGTH = 2000
 # Below a dollar a payment's fee eats the price; above ten thousand it is a mistake or a ruse.
 PRICE_CENTS = (100, 1_000_000)
+_DOLLARS = re.compile(r"([0-9]{1,7})(?:\.([0-9]{1,2}))?", re.ASCII)
 
 
 def paid_tiers() -> tuple[str, ...]:
@@ -26,6 +28,19 @@ def parse(given: Mapping[str, object]) -> dict[str, Any]:
     `tags` None stands for "those that are found by themselves". Raises InvalidRequest.
     """
     return {name: _PARTS[name](value) for name, value in given.items()}
+
+
+def cents(tier: str, typed: str) -> int | None:
+    """The price of a tier as somebody typed it, in dollars; None where nothing was typed. Raises InvalidRequest."""
+    plain = typed.strip().removeprefix("$").replace(",", "")
+    if not plain:
+        return None
+    found = _DOLLARS.fullmatch(plain)
+    if found is None:
+        raise InvalidRequest(
+            f"prices.{tier}", f"{fields.quoted(plain)} is no price: write it like 9 or 9.50."
+        )
+    return int(found[1]) * 100 + int((found[2] or "").ljust(2, "0"))
 
 
 def _title(value: object) -> str:

@@ -111,10 +111,33 @@ async def published_by(session: AsyncSession, creator_id: str) -> Sequence[str]:
     return (await session.scalars(query)).all()
 
 
+async def newest_model(session: AsyncSession) -> str | None:
+    """What made the newest loop."""
+    return await session.scalar(
+        sa.select(Loop.model).order_by(Loop.created_at.desc(), Loop.id.desc()).limit(1)
+    )
+
+
 async def listings_of(session: AsyncSession, creator_id: str) -> Sequence[Listing]:
     """All that somebody has listed, drafts and what was removed included, by loop."""
     query = sa.select(Listing).where(Listing.creator_id == creator_id).order_by(Listing.loop_id)
     return (await session.scalars(query)).all()
+
+
+async def newest_of(
+    session: AsyncSession, creator_id: str, limit: int, offset: int
+) -> Sequence[tuple[Loop, Listing]]:
+    """What somebody has listed, what changed last first."""
+    query = sa.select(Loop, Listing).join(Listing, Listing.loop_id == Loop.id)
+    query = query.where(Listing.creator_id == creator_id)
+    query = query.order_by(Listing.updated_at.desc(), Listing.loop_id).limit(limit).offset(offset)
+    return [(loop, held) for loop, held in await session.execute(query)]
+
+
+async def count_listings(session: AsyncSession, creator_id: str) -> int:
+    """How many listings somebody has, drafts and what was removed included."""
+    query = sa.select(sa.func.count()).select_from(Listing).where(Listing.creator_id == creator_id)
+    return await session.scalar(query) or 0
 
 
 async def listed_with_digest(session: AsyncSession, digest: str, *, besides: str) -> str | None:
@@ -147,6 +170,13 @@ async def fingerprints_of(session: AsyncSession, loop_ids: Collection[str]) -> S
     """The fingerprints of listings that have one, by their loops' ids."""
     query = sa.select(Listing.loop_id, Listing.fingerprint).where(Listing.loop_id.in_(loop_ids))
     return [(loop_id, stored) for loop_id, stored in await session.execute(query) if stored]
+
+
+async def delete(session: AsyncSession, loop: Loop) -> None:
+    """Remove a loop with its listing, and by the database's own rule what the community said of it."""
+    for table in (ListingPrint, ListingTag, Listing, TakenDown):
+        await session.execute(sa.delete(table).where(table.loop_id == loop.id))
+    await session.execute(sa.delete(Loop).where(Loop.id == loop.id))
 
 
 async def put_prints(session: AsyncSession, loop_id: str, subprints: Iterable[int]) -> None:

@@ -215,6 +215,24 @@ async def mine(session: AsyncSession, actor: "Actor", limit: int = 20, cursor: s
     return Page(await shown(session, page, actor), following)
 
 
+async def offered(
+    session: AsyncSession, account: Account, limit: int, offset: int = 0
+) -> tuple[Sequence[tuple[Loop, Listing]], int]:
+    """What somebody has listed, drafts included, what changed last first; and how many there are in all."""
+    rows = await repository.newest_of(session, account.id, limit, offset)
+    return rows, await repository.count_listings(session, account.id)
+
+
+async def newest_model(session: AsyncSession) -> str | None:
+    """The model that made the newest loop, as recipes call it."""
+    return await repository.newest_model(session)
+
+
+async def count_listed(session: AsyncSession, account: Account) -> int:
+    """How many loops somebody has on the market."""
+    return len(await repository.published_by(session, account.id))
+
+
 # On the market and off it
 
 

@@ -14,7 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from generation.fields import quoted
 from market import cursor as cursors
 from market.accounts.models import Account
+from market.api.actor import Actor
 from market.audit import service as audit
+from market.catalog import service as catalog
+from market.catalog.errors import LoopRemoved
 from market.catalog.models import Listing, ListingStatus, Loop
 from market.catalog.service import LOOP_ID
 from market.community import repository
@@ -75,8 +78,11 @@ class Listener:
 
 
 async def favour(session: AsyncSession, account: Account, loop_id: str) -> None:
-    """Keep a loop at hand; a favourite already is fine. Raises NotFound and TooManyFavourites."""
-    await visible(session, loop_id, account.id)
+    """Keep a loop at hand that the account may see; a favourite already is fine.
+
+    Drafts may be kept by whoever has their link. Raises NotFound and TooManyFavourites.
+    """
+    await keepable(session, account, loop_id)
     now = datetime.now(UTC)
     if await repository.add_favourite(session, account.id, loop_id, now):
         if await repository.count_favourites(session, account.id) > MAX_FAVOURITES:
@@ -257,6 +263,31 @@ async def visible(session: AsyncSession, loop_id: str, account_id: str | None) -
     if found is None:
         raise NotFound("published loop", quoted(loop_id))
     return found
+
+
+async def keepable(session: AsyncSession, account: Account, loop_id: str) -> None:
+    """That an account sees a loop, which was not taken down. Raises NotFound."""
+    try:
+        found = await catalog.see(session, loop_id, Actor(account.owner, account))
+    except (NotFound, LoopRemoved):
+        found = None
+    if found is None or (found.listing is not None and found.listing.status == ListingStatus.REMOVED):
+        raise NotFound("loop", quoted(loop_id))
+
+
+async def count_kept(session: AsyncSession, account: Account) -> int:
+    """How many loops an account keeps at hand."""
+    return await repository.count_favourites(session, account.id)
+
+
+async def kept(session: AsyncSession, account: Account, loop_ids: Sequence[str]) -> set[str]:
+    """Which of these loops an account keeps at hand."""
+    return await repository.favourites_among(session, account.id, loop_ids)
+
+
+async def keepers(session: AsyncSession, loop_id: str) -> int:
+    """How many people keep a loop at hand."""
+    return (await repository.counts(session, loop_id)).favourites
 
 
 async def _rating(session: AsyncSession, rating_id: str) -> Rating:

@@ -37,6 +37,11 @@ async def of_account(session: AsyncSession, account_id: str) -> Sequence[Downloa
     return (await session.scalars(query)).all()
 
 
+async def delete(session: AsyncSession, loop_id: str) -> None:
+    """Remove what was written down about a loop's downloads."""
+    await session.execute(sa.delete(Download).where(Download.loop_id == loop_id))
+
+
 async def forget(session: AsyncSession, account_id: str) -> None:
     """Keep what was downloaded, and not from where."""
     await session.execute(sa.update(Download).where(Download.account_id == account_id).values(address=""))

@@ -38,6 +38,11 @@ async def effective(session: AsyncSession, loop_id: str, account_id: str) -> Seq
     return (await session.scalars(query.order_by(Grant.granted_at, Grant.code))).all()
 
 
+async def is_licensed(session: AsyncSession, loop_id: str) -> bool:
+    """Whether a loop was ever licensed; a licence that was revoked counts."""
+    return await session.scalar(sa.select(Grant.code).where(Grant.loop_id == loop_id).limit(1)) is not None
+
+
 async def exclusive(session: AsyncSession, sound: str, tiers: Sequence[str]) -> Grant | None:
     """The grant that keeps a sound (the SHA-256 of its PCM) from everybody else."""
     query = sa.select(Grant).where(Grant.loop_sha256 == sound, Grant.tier.in_(tiers), _EFFECTIVE)
@@ -46,6 +51,12 @@ async def exclusive(session: AsyncSession, sound: str, tiers: Sequence[str]) -> 
 
 async def count_effective(session: AsyncSession, sound: str) -> int:
     query = sa.select(sa.func.count()).select_from(Grant).where(Grant.loop_sha256 == sound, _EFFECTIVE)
+    return await session.scalar(query) or 0
+
+
+async def count_held(session: AsyncSession, account_id: str) -> int:
+    """How many licences an account has, without those that were revoked."""
+    query = sa.select(sa.func.count()).select_from(Grant).where(Grant.account_id == account_id, _EFFECTIVE)
     return await session.scalar(query) or 0
 
 

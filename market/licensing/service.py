@@ -278,6 +278,11 @@ async def mine(session: AsyncSession, account_id: str, limit: int = 50, cursor: 
     return Page(page, page[-1].code if rest else None)
 
 
+async def count_held(session: AsyncSession, account: Account) -> int:
+    """How many licences an account has that hold."""
+    return await repository.count_held(session, account.id)
+
+
 async def revoke(session: AsyncSession, code: str, reason: str, by: str) -> Revocation:
     """End a licence, for good. `by` is "account:…" or "system". Raises NotFound, InvalidRequest and LicenceRevoked."""
     reason = _line("reason", reason, MAX_REASON)

@@ -101,7 +101,7 @@ async def send_counter_notice(request: Request, session: Writing, acting: Anybod
     account = require(acting, "publish")
     values = await _fields(request)
     try:
-        wish = _read(CounterIn, {**values, "sworn": "sworn" in values})
+        wish = read(CounterIn, {**values, "sworn": "sworn" in values})
         if not wish.sworn:
             raise InvalidRequest("sworn", "A counter-notice needs your word that it is true.")
         async with session.begin_nested():
@@ -147,7 +147,7 @@ async def decide(request: Request, session: Writing, moderator: Moderator, case_
     """Decide as the form says."""
     values = await _fields(request)
     try:
-        wish = _read(
+        wish = read(
             DecisionIn,
             {
                 "verdict": values.get("verdict", ""),
@@ -200,7 +200,7 @@ async def _report(request: Request, session: Writing, anybody: Actor, name: str)
         **{field: values[field] for field in ("claimant", "contact") if values.get(field, "").strip()},
     }
     try:
-        wish = _read(ReportIn, given)
+        wish = read(ReportIn, given)
         async with session.begin_nested():
             notice = Notice(**wish.model_dump())
             _, new = await moderation.report(session, notice, reporter_of(request, anybody))
@@ -268,7 +268,7 @@ async def _fields(request: Request) -> dict[str, str]:
         return {name: value for name, value in form.items() if isinstance(value, str)}
 
 
-def _read(kind: type[Wished], values: Mapping[str, Any]) -> Wished:
+def read(kind: type[Wished], values: Mapping[str, Any]) -> Wished:
     """A form as what the API would be sent. Raises InvalidRequest for the first field that is wrong."""
     try:
         return kind(**{name: value for name, value in values.items() if name in kind.model_fields})

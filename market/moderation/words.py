@@ -8,7 +8,7 @@ highlife and a therapist pass.
 import re
 import time
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -125,6 +125,11 @@ def texts_of(request: RiffRequest) -> dict[str, str]:
         case Layers(prompts=layers):
             texts |= {f"arrangement.{role}": prompt for role, prompt in layers}
     return texts
+
+
+async def of_guild(session: AsyncSession, guild_id: str) -> Sequence[BlockedWord]:
+    """What was added on one server, or everywhere; in order."""
+    return await repository.words(session, guild_id)
 
 
 async def add(

@@ -19,6 +19,7 @@ from generation.audio.picture import grid_of
 from generation.request import SAMPLE_RATE, RiffRequest, Take
 from market.catalog.models import Loop
 from market.storage import Storage
+from market.studio.models import folder
 
 if TYPE_CHECKING:
     from generation.engine import Progress, Renderer
@@ -124,11 +125,6 @@ def level_png(level: NDArray[np.uint8]) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(level).save(buffer, "PNG")
     return buffer.getvalue()
-
-
-def folder(riff_id: str) -> str:
-    """Where the files of a riff's loops are."""
-    return f"loops/{riff_id}/"
 
 
 def loop_of(riff_id: str, record: dict[str, Any], created_at: datetime) -> Loop:

@@ -19,8 +19,7 @@ from market.moderation import upkeep
 from market.settings import Settings
 from market.storage import Storage
 from market.studio import repository, service, sources
-from market.studio.assets import folder
-from market.studio.models import OPEN, PREVIEWS
+from market.studio.models import OPEN, PREVIEWS, folder
 from market.studio.queue import QUEUE
 from market.studio.workshop import MAX_RECOVERIES, UNEXPECTED, Workshop
 

@@ -29,6 +29,11 @@ PREVIEWS = "previews/"
 SOURCES = "sources/"
 
 
+def folder(riff_id: str) -> str:
+    """Where the files of a riff's loops are."""
+    return f"loops/{riff_id}/"
+
+
 class RiffOrder(Base):
     """One riff as it was ordered. `error` is the sentence that a failed one ended with.
 

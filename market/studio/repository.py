@@ -66,6 +66,12 @@ async def insert(session: AsyncSession, values: Mapping[str, Any]) -> bool:
     return await session.scalar(statement.returning(RiffOrder.id)) is not None
 
 
+async def newest_requests(session: AsyncSession, owner: str, limit: int) -> Sequence[Mapping[str, Any]]:
+    """What an owner ordered last, newest first."""
+    query = sa.select(RiffOrder.request).where(RiffOrder.owner == owner)
+    return (await session.scalars(query.order_by(RiffOrder.created_at.desc()).limit(limit))).all()
+
+
 async def riffs_before(session: AsyncSession, order: RiffOrder) -> int:
     """How many queued riffs come before this queued one."""
     query = sa.select(sa.func.count()).where(
@@ -78,8 +84,24 @@ async def riffs_before(session: AsyncSession, order: RiffOrder) -> int:
     return await session.scalar(query) or 0
 
 
+async def queued_ids(session: AsyncSession) -> Sequence[str]:
+    """The queued riffs in the order in which they are made."""
+    query = sa.select(RiffOrder.id).where(RiffOrder.status == Status.QUEUED)
+    return (await session.scalars(query.order_by(RiffOrder.created_at, RiffOrder.id))).all()
+
+
 async def count_running(session: AsyncSession) -> int:
     return await session.scalar(sa.select(sa.func.count()).where(RiffOrder.status == Status.RUNNING)) or 0
+
+
+async def count_queued(session: AsyncSession) -> int:
+    return await session.scalar(sa.select(sa.func.count()).where(RiffOrder.status == Status.QUEUED)) or 0
+
+
+async def count(session: AsyncSession, owner: str, since: datetime | None) -> int:
+    """How many riffs an owner has ordered, perhaps only those since a moment."""
+    query = sa.select(sa.func.count()).where(RiffOrder.owner == owner)
+    return await session.scalar(query if since is None else query.where(RiffOrder.created_at >= since)) or 0
 
 
 async def count_workers(session: AsyncSession) -> int:

@@ -28,6 +28,7 @@ from market.studio.models import OPEN, RiffEvent, RiffOrder, Status
 
 MAX_OPEN_RIFFS = 8
 SERVICE_TIMES = 20
+RECENT_PROMPTS = 50
 # What is no id is asked of no database: PostgreSQL, for one, refuses text with a NUL in it.
 RIFF_ID = re.compile("[0-9a-f]{24}")
 
@@ -40,6 +41,16 @@ class QueuePlace:
     """
 
     position: int
+    eta_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """How busy the workers are; `eta_seconds`, as in QueuePlace, is that of a riff that would be ordered now."""
+
+    workers: int
+    queued: int
+    running: int
     eta_seconds: float | None
 
 
@@ -142,17 +153,41 @@ async def place_in_queue(session: AsyncSession, riff: RiffOrder | str) -> QueueP
     order = await get(session, riff) if isinstance(riff, str) else riff
     if order.status not in OPEN:
         return QueuePlace(0, 0.0)
-    workers = await repository.count_workers(session)
-    times = await repository.recent_service_times(session, SERVICE_TIMES)
-    mean = sum((end - start).total_seconds() for start, end in times) / len(times) if times else None
+    pace = await _pace(session)
     if order.status == Status.RUNNING:
         spent = (datetime.now(UTC) - (order.started_at or order.created_at)).total_seconds()
-        return QueuePlace(0, None if mean is None else round(max(mean - spent, 0.0), 1))
-    position = await repository.riffs_before(session, order) + 1
-    if mean is None or not workers:
-        return QueuePlace(position, None)
-    running = await repository.count_running(session)
-    return QueuePlace(position, round((position + running) * mean / workers, 1))
+        return QueuePlace(0, None if pace.mean is None else round(max(pace.mean - spent, 0.0), 1))
+    return pace.place(await repository.riffs_before(session, order) + 1)
+
+
+async def places_in_queue(session: AsyncSession) -> Mapping[str, QueuePlace]:
+    """Where each of the queued riffs stands, by their ids: what `place_in_queue` says of one."""
+    pace = await _pace(session)
+    queued = await repository.queued_ids(session)
+    return {riff_id: pace.place(position) for position, riff_id in enumerate(queued, 1)}
+
+
+async def traffic(session: AsyncSession) -> Traffic:
+    """How busy the workers are."""
+    pace = await _pace(session)
+    queued = await repository.count_queued(session)
+    return Traffic(pace.workers, queued, pace.running, pace.place(queued + 1).eta_seconds)
+
+
+async def count(session: AsyncSession, owner: str, since: datetime | None = None) -> int:
+    """How many riffs somebody has ordered, perhaps only those since a moment."""
+    return await repository.count(session, owner, since)
+
+
+async def count_open(session: AsyncSession, owner: str) -> int:
+    """How many unfinished riffs somebody has, of MAX_OPEN_RIFFS."""
+    return await repository.count_open(session, owner)
+
+
+async def recent_prompts(session: AsyncSession, owner: str) -> Sequence[str]:
+    """What an owner wanted to hear last, newest first, each prompt once."""
+    asked = await repository.newest_requests(session, owner, RECENT_PROMPTS)
+    return list(dict.fromkeys(request["prompt"] for request in asked))
 
 
 async def events(session: AsyncSession, riff_id: str, after: int = 0) -> Sequence[RiffEvent]:
@@ -198,6 +233,26 @@ def style_names(folder: Path) -> Sequence[str]:
     """The styles that prompts may name: the folders of the shelf that hold a finished one."""
     found = (path.parent.name for path in folder.glob("*/style.json"))
     return sorted(name for name in found if STYLE_NAME.fullmatch(name))
+
+
+@dataclass(frozen=True, slots=True)
+class _Pace:
+    """How fast the queue moves: living workers, riffs in the making, and the mean seconds of the last ones."""
+
+    workers: int
+    running: int
+    mean: float | None
+
+    def place(self, position: int) -> QueuePlace:
+        if self.mean is None or not self.workers:
+            return QueuePlace(position, None)
+        return QueuePlace(position, round((position + self.running) * self.mean / self.workers, 1))
+
+
+async def _pace(session: AsyncSession) -> _Pace:
+    times = await repository.recent_service_times(session, SERVICE_TIMES)
+    mean = sum((end - start).total_seconds() for start, end in times) / len(times) if times else None
+    return _Pace(await repository.count_workers(session), await repository.count_running(session), mean)
 
 
 def _same(known: RiffOrder, request: RiffRequest) -> RiffOrder:

@@ -25,7 +25,8 @@ from market.db import Database
 from market.settings import Settings
 from market.storage import Storage
 from market.studio import service, sources
-from market.studio.assets import Assets, folder, loop_of
+from market.studio.assets import Assets, loop_of
+from market.studio.models import folder
 from market.studio.progress import ProgressBoard
 from market.studio.queue import WORKFLOW, WORKSHOP
 from market.studio.sources import Sound

@@ -7,7 +7,6 @@ itself over until the loops are there.
 import hashlib
 import json
 import random
-import re
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Annotated
@@ -17,7 +16,6 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from generation.errors import InvalidRequest, RiffError
-from generation.fields import quoted
 from generation.request import METRES, TONICS, RiffRequest
 from market.api.actor import Acting, Actor, require
 from market.api.session import Files, Reading, Writing
@@ -67,7 +65,6 @@ STYLES = (
     "afrobeat", "dubstep", "cinematic",
 )  # fmt: skip
 
-_DOLLARS = re.compile(r"([0-9]{1,7})(?:\.([0-9]{1,2}))?", re.ASCII)
 _TITLES = {403: "Not from here", 404: "Nothing plays here", 410: "Taken down", 429: "One at a time"}
 
 
@@ -311,16 +308,8 @@ async def _publishing(
 
 def _offer_in(form: Mapping[str, str]) -> dict[str, object]:
     """What a listing's form asks for, by the names of `offers.parse`. Raises InvalidRequest."""
-    prices: dict[str, int] = {}
-    for tier in offers.paid_tiers():
-        typed = form.get(f"price-{tier}", "").strip().removeprefix("$").replace(",", "")
-        if typed:
-            found = _DOLLARS.fullmatch(typed)
-            if found is None:
-                raise InvalidRequest(
-                    f"prices.{tier}", f"{quoted(typed)} is no price: write it like 9 or 9.50."
-                )
-            prices[tier] = int(found[1]) * 100 + int((found[2] or "").ljust(2, "0"))
+    typed = {tier: offers.cents(tier, form.get(f"price-{tier}", "")) for tier in offers.paid_tiers()}
+    prices = {tier: cents for tier, cents in typed.items() if cents is not None}
     return {
         "title": form.get("title", ""),
         "description": form.get("description", ""),

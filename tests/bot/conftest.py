@@ -13,6 +13,8 @@ from tests.conftest import ROOT, StartWorker, environment_of
 from tests.fakes.discord import FakeDiscord, Specification
 from tests.fakes.discord.server import PATIENCE
 from tests.forked import ForkedProcess
+from tests.market.catalog.conftest import shop as shop
+from tests.market.conftest import http as http
 
 
 @pytest.fixture

@@ -58,6 +58,13 @@ async def arrived(fake: FakeDiscord, interaction: Interaction, *, within: float 
     return message
 
 
+async def placed(fake: FakeDiscord, interaction: Interaction) -> Message:
+    """Wait for the message that tells the place in the queue: the order stands then."""
+    await fake.until(lambda: interaction.message and interaction.message.versions, "the place in the queue")
+    assert interaction.message is not None
+    return interaction.message
+
+
 def is_finished(message: Message) -> bool:
     """Whether a message holds finished loops: their buttons are under it."""
     return any(custom_id.startswith("riff:") for custom_id in message.custom_ids)

@@ -1,10 +1,12 @@
 """What was ordered arrives, once, whatever breaks on the way."""
 
+import io
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import soundfile
 import sqlalchemy as sa
 
 from bot.models import Delivery
@@ -17,8 +19,10 @@ from tests.bot.processes import (
     deliveries,
     ended,
     fields,
+    is_finished,
     orders,
     owner_of,
+    placed,
     sqlite_only,
 )
 from tests.conftest import StartWorker
@@ -29,9 +33,9 @@ POST = r"^/channels/\d+/messages$"
 SHORT: dict[str, Any] = {"bars": 1, "bpm": 200}
 
 
-async def placed(fake: FakeDiscord, database: Database, interaction: Interaction) -> str:
+async def riff_of(fake: FakeDiscord, database: Database, interaction: Interaction) -> str:
     """Wait until the order of an interaction is in the database; the riff's id."""
-    await fake.until(lambda: interaction.message and interaction.message.versions, "the place in the queue")
+    await placed(fake, interaction)
     return next(
         row.riff_id
         for row in (await deliveries(database)).values()
@@ -44,7 +48,7 @@ async def test_a_bot_that_is_killed_before_the_riff_is_done_delivers_it_once_whe
 ) -> None:
     bot = await start_bot()
     interaction = await fake.slash("riff", prompt="bells", **SHORT)
-    riff_id = await placed(fake, database, interaction)
+    riff_id = await riff_of(fake, database, interaction)
     await bot.kill()
     await fake.offline()
 
@@ -63,7 +67,7 @@ async def test_a_bot_that_is_killed_between_posting_and_noting_it_posts_no_secon
 ) -> None:
     bot = await start_bot()
     interaction = await fake.slash("riff", prompt="bells", **SHORT)
-    riff_id = await placed(fake, database, interaction)
+    riff_id = await riff_of(fake, database, interaction)
     interaction.expired = True
     posting = fake.hold("POST", POST, after=True)
     worker()
@@ -87,7 +91,7 @@ async def test_when_the_message_can_no_longer_be_edited_the_result_is_one_of_its
     for case in ("expired", "too old", "deleted"):
         user, channel = User(case.replace(" ", "")), fake.add_channel(Channel(fake.guild))
         lost[case] = await fake.slash("riff", prompt=case, user=user, channel=channel, **SHORT)
-        riffs[case] = await placed(fake, database, lost[case])
+        riffs[case] = await riff_of(fake, database, lost[case])
     lost["expired"].expired = True
     async with database.write() as session:
         past = sa.update(Delivery).where(Delivery.riff_id == riffs["too old"])
@@ -106,7 +110,7 @@ async def test_when_the_message_can_no_longer_be_edited_the_result_is_one_of_its
         assert message.id == row.message_id
         assert message.content == f"<@{interaction.user.id}>"
         assert [name.rsplit(".", 1)[1] for name in message.files] == ["mp3", "png"]
-        assert message.custom_ids == [f"riff:again:{riffs[case]}-0", f"riff:vary:{riffs[case]}-0"]
+        assert is_finished(message)
     assert len(fake.edits(lost["too old"])) == edits_of_old
     posts = [
         request.body
@@ -127,14 +131,14 @@ async def test_where_the_bot_is_no_member_the_result_goes_to_the_person(
     riffs = {}
     for user in (bob, eve):
         interaction = await fake.slash("riff", prompt="bells", user=user, channel=elsewhere, **SHORT)
-        riffs[user] = await placed(fake, database, interaction)
+        riffs[user] = await riff_of(fake, database, interaction)
         interaction.expired = True
     worker()
 
     assert (await closed(database, riffs[bob])).state == "delivered"
     [message] = fake.dm(bob).messages.values()
     assert message.content == f"<@{bob.id}>"
-    assert message.custom_ids
+    assert is_finished(message)
     row = await closed(database, riffs[eve])
     assert (row.state, row.interaction_token) == ("undeliverable", None)
     assert row.last_error is not None
@@ -147,7 +151,7 @@ async def test_errors_of_discord_are_retried_and_hold_up_nobody_else(
 ) -> None:
     await start_bot()
     first = await fake.slash("riff", prompt="bells", **SHORT)
-    riff_id = await placed(fake, database, first)
+    riff_id = await riff_of(fake, database, first)
     path = f"{first.token}{EDIT}"
     failing = [fake.fail("PATCH", path, 500, times=2), fake.cut("PATCH", path), fake.fail("PATCH", path, 429)]
     stuck = fake.hold("PATCH", path)
@@ -158,7 +162,7 @@ async def test_errors_of_discord_are_retried_and_hold_up_nobody_else(
     second = await fake.slash("riff", prompt="strings", **SHORT)
     await arrived(fake, second)
     assert first.message is not None
-    assert not first.message.custom_ids
+    assert not is_finished(first.message)
     fake.release(stuck)
     await arrived(fake, first)
     assert (await closed(database, riff_id)).state == "delivered"
@@ -170,7 +174,7 @@ async def test_a_riff_that_cannot_be_made_ends_with_its_sentence(
 ) -> None:
     await start_bot()
     interaction = await fake.slash("riff", prompt="*bells*", **SHORT)
-    riff_id = await placed(fake, database, interaction)
+    riff_id = await riff_of(fake, database, interaction)
     worker(model=Path("/there/is/no/model"))
     assert (await closed(database, riff_id)).state == "delivered"
     [order] = await orders(database)
@@ -183,7 +187,7 @@ async def test_a_riff_that_cannot_be_made_ends_with_its_sentence(
 async def test_a_cancelled_riff_says_so(fake: FakeDiscord, start_bot: StartBot, database: Database) -> None:
     await start_bot()
     interaction = await fake.slash("riff", prompt="bells")
-    riff_id = await placed(fake, database, interaction)
+    riff_id = await riff_of(fake, database, interaction)
     async with database.write() as session:
         await studio.cancel(session, riff_id, await owner_of(database, fake.user))
     assert (await closed(database, riff_id)).state == "delivered"
@@ -202,13 +206,24 @@ async def test_audio_is_made_to_fit_and_what_cannot_is_linked(
     [name] = [name for name in whole.files if name.endswith(".mp3")]
     size = len(whole.files[name])
 
-    lower = await arrived(fake, await fake.slash("riff", filesize_limit=size - 1, **options))
-    assert 0 < len(lower.files[name]) < size
-    assert "Audio" not in fields(lower)
+    # Opus where the MP3 has no room, with its credentials beside it, and MP3 at a low bit rate where Opus has none.
+    opus = name.replace(".mp3", ".ogg")
+    sizes = [size]
+    for share, audio, subtype in ((0.99, opus, "OPUS"), (0.75, opus, "OPUS"), (0.5, name, "MPEG_LAYER_III")):
+        limit = int(share * size)
+        lower = await arrived(fake, await fake.slash("riff", filesize_limit=limit, **options))
+        assert [file for file in lower.files if not file.endswith(".png")] == [audio, f"{audio}.c2pa"][
+            : 2 if audio == opus else 1
+        ]
+        assert soundfile.info(io.BytesIO(lower.files[audio])).subtype == subtype
+        assert len(lower.files[audio]) <= limit
+        assert "Audio" not in fields(lower)
+        sizes.append(len(lower.files[audio]))
+    assert sizes == sorted(set(sizes), reverse=True)
 
     linked = await arrived(fake, await fake.slash("riff", filesize_limit=9_000, **options))
     assert linked.files == {}
-    loop_id = linked.custom_ids[0].removeprefix("riff:again:")
+    loop_id = linked.custom_id("riff:keep:").removeprefix("riff:keep:")
     link = f"https://riffs.example/v1/loops/{loop_id}/audio.mp3"
     assert fields(linked)["Audio"] == f"Too large for this server: [listen here]({link})."
 

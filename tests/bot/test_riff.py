@@ -11,12 +11,18 @@ import soundfile
 import sqlalchemy as sa
 from PIL import Image
 
+from bot import suggestions
 from bot.delivery import EDIT_EVERY
 from bot.loop import buttons
+from generation.judge.prompts import PROMPTS
+from generation.presets import PRESETS
 from generation.request import RiffRequest
 from market.catalog.models import Loop
+from market.catalog.vocabulary import mentioned
 from market.db import Database
+from market.settings import Settings
 from market.studio import service as studio
+from tests.bot.making import ordered, said
 from tests.bot.processes import StartBot, arrived, closed, deliveries, fields, orders, owner_of, sqlite_only
 from tests.fakes.discord import FakeDiscord, Interaction, User
 from tests.fakes.discord.server import ANSWER_WITHIN
@@ -30,7 +36,7 @@ async def test_words_become_loops_that_can_be_played(
         "riff", prompt="church *bells*", bars=1, bpm=120, metre="3/4", key="a minor", seed=7, takes=2
     )
     await fake.answered(interaction)
-    assert interaction.response["type"] == 4
+    assert interaction.response["type"] in (4, 5)
     assert interaction.answered_after is not None
     assert interaction.answered_after < ANSWER_WITHIN
 
@@ -88,7 +94,7 @@ async def test_the_picture_grows_while_the_riff_is_made(
     assert len({version.embeds[0]["description"] for version in before}) == len(before)
     assert all(later.at - earlier.at > EDIT_EVERY - 0.2 for earlier, later in pairwise(before))
     assert len(last.files) == 4
-    assert len(message.custom_ids) == 6
+    assert len(message.custom_ids) == 3 * len(buttons.EACH_TAKE) + len(buttons.ALL_TAKES)
 
 
 async def test_again_and_vary_work_after_a_restart_and_for_anyone(
@@ -101,11 +107,12 @@ async def test_again_and_vary_work_after_a_restart_and_for_anyone(
     await start_bot()
 
     bob = User("bob")
-    again, vary = first.custom_ids
+    again, vary = first.custom_id("riff:again"), first.custom_id("riff:vary:")
+    standing = first.custom_ids
     second = await arrived(fake, await fake.press(first, again, user=bob))
     third = await arrived(fake, await fake.press(first, vary, user=bob))
     assert len({first.id, second.id, third.id}) == 3
-    assert first.custom_ids == [again, vary]
+    assert first.custom_ids == standing
     assert "Metre" not in fields(first)
 
     made, fresh, near = [RiffRequest.from_dict(order.request) for order in await orders(database)]
@@ -126,12 +133,14 @@ async def test_a_button_whose_loop_was_deleted_answers_with_a_sentence(
     async with database.write() as session:
         await session.execute(sa.delete(Loop))
 
-    pressed = await fake.press(message, message.custom_ids[1])
-    await fake.until(lambda: pressed.followups, "an answer")
-    loop_id = message.custom_ids[1].rsplit(":", 1)[1]
-    assert [(m.content, m.ephemeral) for m in pressed.followups] == [(f"There is no loop {loop_id}.", True)]
-    assert pressed.message is not None
-    assert pressed.message.deleted
+    loop_id = message.custom_id("riff:again").rsplit(":", 1)[1]
+    for action in ("again", "vary:", "extend", "morph", "repaint", "edit"):
+        pressed = await fake.press(message, message.custom_id(f"riff:{action}"))
+        if action == "morph":
+            # The form asks for nothing that the loop knows.
+            await fake.answered(pressed)
+            pressed = await fake.submit(pressed, to="drums")
+        assert await said(fake, pressed) == [f"There is no loop {loop_id}."]
     assert len(await orders(database)) == 1
     assert len(await deliveries(database)) == 1
 
@@ -146,6 +155,16 @@ BAD_INPUT: list[tuple[dict[str, Any], str]] = [
     ({"prompt": "bells", "seed": -1}, "seed has to be from 0 to 4294967295, not “-1”."),
     ({"prompt": "bells", "key": "H"}, "“H” is not a key: write it like Am, F#, Bb minor or C major."),
     ({"prompt": "bells", "bars": "many"}, "bars has to be a number from 1 to 16, not “many”."),
+    (
+        {"prompt": "bells", "preset": "loud"},
+        "preset has to be sketch, balanced, fine, literal, free, choice, short, long, study, stream, trailer or game, "
+        "not “loud”.",
+    ),
+    ({"prompt": "bells", "style": "tape"}, "There is no style “tape” here: none was learnt yet."),
+    (
+        {"prompt": "x" * 290, "mood": "melancholic"},
+        "The prompt has 303 characters: at most 300 are possible.",
+    ),
 ]
 
 
@@ -154,10 +173,7 @@ async def test_bad_input_is_refused_in_a_sentence_for_its_writer_alone(
 ) -> None:
     await start_bot()
     for options, sentence in BAD_INPUT:
-        interaction = await fake.slash("riff", **options)
-        await fake.answered(interaction)
-        assert interaction.message is not None
-        assert (interaction.message.content, interaction.message.ephemeral) == (sentence, True)
+        assert await said(fake, await fake.slash("riff", **options)) == [sentence]
     assert await orders(database) == []
     assert await deliveries(database) == {}
 
@@ -165,24 +181,103 @@ async def test_bad_input_is_refused_in_a_sentence_for_its_writer_alone(
 @sqlite_only
 async def test_a_command_of_an_older_version_is_answered(fake: FakeDiscord, start_bot: StartBot) -> None:
     await start_bot()
-    fake.commands.append({"id": "1", "name": "riffs", "options": []})
-    interaction = await fake.answered(await fake.slash("riffs"))
-    assert interaction.message is not None
-    assert interaction.message.ephemeral
-    assert interaction.message.content == (
+    fake.commands.append({"id": "1", "name": "improvise", "options": []})
+    assert await said(fake, await fake.slash("improvise")) == [
         "This command has changed: wait a minute, reload Discord and try again."
-    )
+    ]
 
 
 @sqlite_only
-async def test_keys_are_suggested(fake: FakeDiscord, start_bot: StartBot) -> None:
+async def test_what_is_typed_is_made_whole(
+    fake: FakeDiscord, start_bot: StartBot, settings: Settings, database: Database
+) -> None:
+    for name in ("tape", "velvet"):
+        (settings.styles_dir / name).mkdir(parents=True)
+        (settings.styles_dir / name / "style.json").write_text("{}")
     await start_bot()
-    typing = await fake.answered(await fake.autocomplete("riff", "key", prompt="bells", key="f#"))
-    assert typing.choices == [{"name": "F# major", "value": "F#"}, {"name": "F# minor", "value": "F#m"}]
-    anything = await fake.answered(await fake.autocomplete("riff", "key", prompt="bells", key=""))
-    assert len(anything.choices) == 24
-    nothing = await fake.answered(await fake.autocomplete("riff", "key", prompt="bells", key="xyz"))
-    assert nothing.choices == []
+    spanish = User("eva", locale="es-ES")
+
+    async def offered(focused: str, *, user: User | None = None, **options: Any) -> list[tuple[str, Any]]:
+        typing = await fake.answered(await fake.autocomplete("riff", focused, user=user, **options))
+        assert len(typing.choices) <= 25
+        return [(choice["name"], choice["value"]) for choice in typing.choices]
+
+    assert await offered("key", prompt="bells", key="f#") == [("F# major", "F#"), ("F# minor", "F#m")]
+    assert await offered("key", prompt="bells", key="F sharp m") == [("F# major", "F#"), ("F# minor", "F#m")]
+    assert await offered("key", prompt="bells", key="la m") == [("A major", "A"), ("A minor", "Am")]
+    assert await offered("key", prompt="bells", key="g flat minor") == [("F# minor", "F#m")]
+    assert await offered("key", user=spanish, prompt="campanas", key="fa sos") == [
+        ("fa sostenido mayor (F#)", "F#"),
+        ("fa sostenido menor (F#m)", "F#m"),
+    ]
+    assert (await offered("key", prompt="bells", key="a"))[0] == ("A major", "A")
+    assert len(await offered("key", prompt="bells", key="")) == 24
+    assert await offered("key", prompt="bells", key="xyz") == []
+
+    assert await offered("mood", prompt="bells", mood="melan") == [("melancholic", "melancholic")]
+    assert await offered("mood", user=spanish, prompt="campanas", mood="melanc") == [
+        ("melancólico", "melancholic")
+    ]
+    assert ("dark", "dark") in await offered("mood", prompt="bells", mood="")
+    assert await offered("mood", prompt="bells", mood="xyz") == []
+
+    presets = dict(await offered("preset", prompt="bells", preset=""))
+    assert list(presets.values()) == list(PRESETS)
+    assert presets["study: 8 bars, 74 bpm, without vocals, lead"] == "study"
+    assert await offered("preset", prompt="bells", preset="74") == [
+        ("study: 8 bars, 74 bpm, without vocals, lead", "study")
+    ]
+
+    assert (await offered("bpm", prompt="deep house", bpm=""))[0] == (
+        "124 bpm (from your prompt)",
+        124.0,
+    )
+    assert await offered("bpm", prompt="bells", bpm="17") == [
+        ("170 bpm (jungle)", 170.0),
+        ("174 bpm (dnb, drum and bass, drum n bass)", 174.0),
+    ]
+    assert (await offered("bpm", prompt="bells", bpm="97,5"))[0] == ("97.5 bpm", 97.5)
+
+    assert await offered("style", prompt="bells", style="") == [("tape", "tape"), ("velvet", "velvet")]
+    assert await offered("style", prompt="bells", style="v") == [("velvet", "velvet")]
+    asked = await fake.slash("riff", prompt="bells", style="silk")
+    assert await said(fake, asked) == ["There is no style “silk” here, only tape, velvet."]
+
+    # Somebody's own prompts come before ideas, and nobody else's.
+    await ordered(fake, database, await fake.slash("riff", prompt="dark bells of mine"))
+    assert (await offered("prompt", prompt=""))[:2] == [
+        ("dark bells of mine", "dark bells of mine"),
+        (suggestions.IDEAS[0], suggestions.IDEAS[0]),
+    ]
+    words = [value for _, value in await offered("prompt", prompt="dark chur")]
+    assert words == ["dark chur", "dark church bells", "dark church organ"]
+    assert await offered("prompt", user=spanish, prompt="of mine") == [("of mine", "of mine")]
+    assert len(await orders(database)) == 1
+
+
+@sqlite_only
+async def test_mood_style_key_and_preset_become_part_of_the_request(
+    fake: FakeDiscord, start_bot: StartBot, settings: Settings, database: Database
+) -> None:
+    (settings.styles_dir / "tape").mkdir(parents=True)
+    (settings.styles_dir / "tape" / "style.json").write_text("{}")
+    await start_bot()
+    options = {
+        "prompt": "techno",
+        "mood": "oscuro",
+        "style": "Tape:0.7",
+        "key": "Fa sostenido menor",
+        "preset": "study",
+    }
+    request = await ordered(fake, database, await fake.slash("riff", bars=1, **options))
+    assert request == RiffRequest.parse(
+        prompt="techno, dark style:tape:0.7",
+        bars=1,
+        bpm=74,
+        key="F#m",
+        negative_prompt="vocals, lead",
+        seed=request.seed,
+    )
 
 
 @sqlite_only
@@ -190,16 +285,28 @@ async def test_the_command_is_declared_with_its_ranges_for_servers_and_users(
     fake: FakeDiscord, start_bot: StartBot
 ) -> None:
     await start_bot()
-    [command] = fake.commands
-    assert (command["name"], command["contexts"], command["integration_types"]) == ("riff", [0, 1, 2], [0, 1])
-    declared = {option["name"]: option for option in command["options"]}
-    assert list(declared) == ["prompt", "bars", "bpm", "metre", "key", "seed", "negative", "takes"]
+    commands = {command["name"]: command for command in fake.commands}
+    for name in ("riff", "morph", "remix", "song", "Remix this"):
+        assert (commands[name]["contexts"], commands[name]["integration_types"]) == ([0, 1, 2], [0, 1])
+    declared = {option["name"]: option for option in commands["riff"]["options"]}
+    assert list(declared) == [
+        "prompt", "bars", "bpm", "metre", "key", "mood", "preset", "style", "seed", "negative", "takes",
+    ]  # fmt: skip
     assert [name for name, option in declared.items() if option["required"]] == ["prompt"]
     assert (declared["prompt"]["min_length"], declared["prompt"]["max_length"]) == (1, 300)
     ranges = {name: (o["min_value"], o["max_value"]) for name, o in declared.items() if "min_value" in o}
     assert ranges == {"bars": (1, 16), "bpm": (40, 240), "seed": (0, 2**32 - 1), "takes": (1, 4)}
-    assert declared["key"]["autocomplete"]
+    completed = [name for name, option in declared.items() if option.get("autocomplete")]
+    assert completed == ["prompt", "bpm", "key", "mood", "preset", "style"]
     assert [choice["value"] for choice in declared["metre"]["choices"]] == ["4/4", "3/4", "6/8"]
+
+
+def test_ideas_are_what_the_model_knows() -> None:
+    held_out = {listening.prompt for listening in PROMPTS}
+    for idea in suggestions.IDEAS:
+        assert {"genre", "instrument", "texture"} & {kind for kind, _ in mentioned(idea)}, idea
+        assert idea not in held_out
+        assert len(idea) <= suggestions.LONGEST
 
 
 async def test_an_interaction_that_comes_twice_is_one_order(
@@ -210,9 +317,7 @@ async def test_an_interaction_that_comes_twice_is_one_order(
     await fake.until(lambda: interaction.message and interaction.message.versions, "the place in the queue")
     await fake.resend(interaction)
     await fake.until(lambda: callbacks(fake) == Counter({200: 1, 400: 1}), "the second acknowledgement")
-    after = await fake.answered(await fake.slash("riff", prompt="bells", bars=99))
-    assert after.message is not None
-    assert after.message.ephemeral
+    assert await said(fake, await fake.slash("riff", prompt="bells", bars=99))
     [order] = await orders(database)
     assert list(await deliveries(database)) == [order.id]
     assert interaction.message is not None
@@ -239,13 +344,9 @@ async def test_too_many_open_riffs_are_refused_for_the_asker_alone(
         for number in range(studio.MAX_OPEN_RIFFS):
             request = RiffRequest.parse(prompt="bells", seed=number)
             await studio.place(session, request, owner=owner, door="web", idempotency_key=str(number))
-    interaction = await fake.slash("riff", prompt="one more")
-    await fake.until(lambda: interaction.followups, "an answer")
-    assert interaction.message is not None
-    assert interaction.message.deleted
-    [answer] = interaction.followups
-    assert answer.ephemeral
-    assert answer.content == "You have 8 unfinished riffs already: wait for one of them or cancel it."
+    assert await said(fake, await fake.slash("riff", prompt="one more")) == [
+        "You have 8 unfinished riffs already: wait for one of them or cancel it."
+    ]
     assert await deliveries(database) == {}
     assert len(await orders(database)) == studio.MAX_OPEN_RIFFS
 
@@ -256,16 +357,12 @@ async def test_what_nobody_foresaw_has_an_id_that_the_log_has(
     bot = await start_bot()
     async with database.write() as session:
         await session.execute(sa.text("ALTER TABLE delivery RENAME TO elsewhere"))
-    interaction = await fake.slash("riff", prompt="bells")
-    await fake.until(lambda: interaction.followups, "an answer")
-    [answer] = interaction.followups
-    assert answer.ephemeral
-    said = re.fullmatch(
-        r"Something went wrong on our side. Whoever runs this bot finds it in the log under (\w{8})\.",
-        answer.content,
+    [answer] = await said(fake, await fake.slash("riff", prompt="bells"))
+    number = re.fullmatch(
+        r"Something went wrong on our side. Whoever runs this bot finds it in the log under (\w{8})\.", answer
     )
-    assert said is not None
-    assert said[1] in bot.log.read_text()
+    assert number is not None
+    assert number[1] in bot.log.read_text()
     assert await orders(database) == []
 
 

@@ -16,7 +16,7 @@ from tests.fakes.discord import FakeDiscord
 async def test_sound_and_picture_are_signed(
     fake: FakeDiscord, start_bot: StartBot, worker: StartWorker, settings: Settings, tmp_path: Path
 ) -> None:
-    """The whole file, one at a lower bit rate, and the sheet of two takes."""
+    """The whole file, one at a lower bit rate with its credentials beside it, and the sheet of two takes."""
     await start_bot()
     worker()
     options: dict[str, Any] = {"prompt": "bells", "bars": 2, "bpm": 120, "seed": 1}
@@ -27,11 +27,17 @@ async def test_sound_and_picture_are_signed(
     chain = Signer.load(settings.c2pa_certificate, settings.c2pa_key, settings.data_dir).chain
     posted = [(name, content) for message in (whole, lower, both) for name, content in message.files.items()]
     endings = [[name.rpartition(".")[2] for name in message.files] for message in (whole, lower, both)]
-    assert (endings[0], endings[1][0], endings[2]) == (["mp3", "png"], "mp3", ["mp3", "mp3", "png"])
+    assert (endings[0], endings[1][:2], endings[2]) == (
+        ["mp3", "png"],
+        ["ogg", "c2pa"],
+        ["mp3", "mp3", "png"],
+    )
     for name, content in posted:
+        if name.endswith(".c2pa"):
+            continue
         path = tmp_path / name
         path.write_bytes(content)
-        found = credentials.read(path, chain)
+        found = credentials.read(path, chain, lower.files.get(f"{name}.c2pa"))
         assert found is not None, name
         assert (found.unchanged, found.trusted, found.generated) == (True, True, True)
         assert found.told is not None

@@ -238,11 +238,11 @@ async def test_a_client_answers_with_a_file_and_a_picture(pointed: FakeDiscord) 
 
 async def test_a_connection_that_breaks_is_resumed_with_what_was_missed(pointed: FakeDiscord) -> None:
     async with online(pointed) as client:
-        await pointed.drop()
+        await pointed.gateway.drop()
         sent, interaction = await used(pointed, client)
         assert interaction.id == sent.id
-        await pointed.until(lambda: pointed.resumed == 1, "a resume")
-        assert len(pointed.identified) == 1
+        await pointed.until(lambda: pointed.gateway.resumed == 1, "a resume")
+        assert len(pointed.gateway.identified) == 1
 
 
 async def test_an_interaction_is_answered_once_and_in_time(pointed: FakeDiscord) -> None:
@@ -330,7 +330,7 @@ async def test_a_wrong_token_is_refused(pointed: FakeDiscord) -> None:
     async with Echo() as client:
         with pytest.raises(discord.LoginFailure):
             await client.start("another.token")
-    assert pointed.identified == []
+    assert pointed.gateway.identified == []
 
 
 def test_a_message_counts_what_its_embed_shows_apart() -> None:

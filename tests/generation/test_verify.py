@@ -13,7 +13,7 @@ import soundfile
 
 from generation.arrange import perform, song
 from generation.audio import video
-from generation.audio.animation import denoising
+from generation.audio.animation import denoising, playhead
 from generation.audio.export import encode_file, flac, mp3, ogg, opus, peaks_file, stem_wav, tags_of, wav
 from generation.audio.ingest import read_audio
 from generation.audio.level import level_of
@@ -85,6 +85,7 @@ FORMATS: dict[str, tuple[Callable[[Take, list[bytes]], bytes], str]] = {
     ),
     "thumbnail": (lambda take, _: thumbnail(take), "its picture too"),
     "gif": (lambda take, previews: denoising(previews, take, "gif"), "its picture too"),
+    "played gif": (lambda take, _: playhead(take.image, take.recipe), "its picture too"),
     "webp": (lambda take, previews: denoising(previews, take, "webp"), "its picture too"),
     "json": (lambda take, _: json.dumps(take.recipe).encode(), "sample for sample"),
     "peaks": (lambda take, _: peaks(take), "sample for sample"),

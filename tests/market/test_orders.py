@@ -12,7 +12,7 @@ from market.db import Database
 from market.errors import AlreadyFinished, KeyReused, NotFound, NotYours, TooManyRiffs
 from market.models import RiffEvent, RiffOrder, WorkerBeat
 from market.studio import service as studio
-from market.studio.service import MAX_OPEN_RIFFS, QueuePlace
+from market.studio.service import MAX_OPEN_RIFFS, QueuePlace, Traffic
 from tests.market.conftest import bodies, count, look, loop, order, queued_workflows, wish
 
 
@@ -152,7 +152,9 @@ async def test_the_queue_tells_place_and_time(database: Database) -> None:
     first, second, third = [await order(database, wish(), key=key) for key in "abc"]
     async with database.read() as session:
         places = [await studio.place_in_queue(session, riff_id) for riff_id in (first, second, third)]
+        traffic = await studio.traffic(session)
     assert places == [QueuePlace(1, None), QueuePlace(2, None), QueuePlace(3, None)]
+    assert traffic == Traffic(workers=0, queued=3, running=0, eta_seconds=None)
 
     now = datetime.now(UTC)
     async with database.write() as session:
@@ -170,7 +172,11 @@ async def test_the_queue_tells_place_and_time(database: Database) -> None:
         assert await studio.place_in_queue(session, first) == QueuePlace(0, 0.0)
         running = await studio.place_in_queue(session, second)
         waiting = await studio.place_in_queue(session, third)
+        traffic = await studio.traffic(session)
     assert running.position == 0
     assert running.eta_seconds == pytest.approx(6, abs=1)
     assert waiting.position == 1
     assert waiting.eta_seconds == pytest.approx(12, abs=1)
+    assert (traffic.workers, traffic.queued, traffic.running) == (1, 1, 1)
+    # One that is ordered now comes after both.
+    assert traffic.eta_seconds == pytest.approx(18, abs=1)

@@ -24,6 +24,7 @@ UNDOCUMENTED: Mapping[str, Mapping[str, Any]] = {
     "ApplicationCommandUpdateRequest": {"nsfw": {"type": "boolean"}},
     "RichEmbed": {"flags": {"type": "integer"}},
     "IncomingWebhookUpdateRequestPartial": {"tts": {"type": ["boolean", "null"]}},
+    "IncomingWebhookUpdateForInteractionCallbackRequestPartial": {"tts": {"type": ["boolean", "null"]}},
     "MessageEditRequestPartial": {"tts": {"type": ["boolean", "null"]}},
 }
 # The document allows 4000 characters, which only some accounts get.

@@ -1,18 +1,22 @@
 """The server: Discord's gateway and the part of its REST API that a bot of ours uses."""
 
 import asyncio
-import json
 import os
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Self
 
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
+from tests.fakes.discord import faults, limits
+from tests.fakes.discord.faults import Fault, Refusal
+from tests.fakes.discord.gateway import Gateway
 from tests.fakes.discord.oauth import OAuth
 from tests.fakes.discord.openapi import Specification
+from tests.fakes.discord.shop import Shop
+from tests.fakes.discord.voice import Voice
 from tests.fakes.discord.world import (
     EPHEMERAL,
     LOADING,
@@ -36,32 +40,6 @@ TOKEN_LIFE = 15 * 60.0
 MAX_FOLLOWUPS_ELSEWHERE = 5
 SUBCOMMAND, SUBCOMMAND_GROUP = 1, 2
 REACTIONS_INTENT = 1 << 10
-UPLOAD_LIMIT = 25 * MIB
-
-
-@dataclass
-class Fault:
-    """What goes wrong with requests whose method and path (without /api/v10) fit, `times` times.
-
-    With `status` it answers that, with `cut` the connection breaks off; with `after` the request is carried
-    out first, so that only the answer is lost. A `gate` holds the request (with `after`: its answer) until the
-    event is set; `holding` counts those that wait.
-    """
-
-    method: str
-    path: str
-    status: int | None = None
-    code: int = 0
-    message: str = "injected fault"
-    times: int = 1
-    after: bool = False
-    cut: bool = False
-    gate: asyncio.Event | None = None
-    hits: int = 0
-    holding: int = 0
-
-    def fits(self, method: str, path: str) -> bool:
-        return self.hits < self.times and method == self.method and re.search(self.path, path) is not None
 
 
 @dataclass(frozen=True)
@@ -76,26 +54,6 @@ class Request:
     status: int
 
 
-@dataclass
-class Session:
-    """One shard's session: what was sent on it, so that a RESUME gets the rest."""
-
-    id: str
-    shard: list[int]
-    socket: web.WebSocketResponse | None = None
-    sent: list[dict[str, Any]] = field(default_factory=list)
-    intents: int = 0
-    resumable: bool = True
-
-
-class Refusal(Exception):
-    """An error answer in Discord's form."""
-
-    def __init__(self, status: int, code: int, message: str) -> None:
-        super().__init__(message)
-        self.status, self.code = status, code
-
-
 class FakeDiscord:
     """Discord for one application. `async with FakeDiscord() as discord:` serves it at `discord.url`.
 
@@ -107,6 +65,7 @@ class FakeDiscord:
         self.guild = Guild("Studio")
         self.channel = Channel(self.guild)
         self.guild.channels.append(self.channel)
+        self.guilds = [self.guild]
         self.user = User("ada")
         self.shards = shards
         self.answer_within = ANSWER_WITHIN
@@ -118,22 +77,23 @@ class FakeDiscord:
         self.violations: list[str] = []
         self.faults: list[Fault] = []
         self.closed_to_messages: set[User] = set()
-        self.identified: list[dict[str, Any]] = []
-        self.resumed = 0
+        self.gateway = Gateway(self)
         self.oauth = OAuth(self)
+        self.shop = Shop(self)
+        self.voice = Voice(self)
         self._specification = specification
         self._channels: dict[int, Channel] = {self.channel.id: self.channel}
         self._uploads = self.add_channel(Channel())
         self.interactions: dict[str, Interaction] = {}
-        self._sessions: dict[str, Session] = {}
         self._changed = asyncio.Condition()
         self._runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=64 * MIB)
-        app.router.add_get("/gateway/", self._gateway)
+        app.router.add_get("/gateway/", self.gateway.serve)
         app.router.add_get("/attachments/{channel}/{file}/{name}", self._attachment)
         self.oauth.add_routes(app, API)
+        await self.voice.open(app)
         app.router.add_route("*", API + "/{path:.*}", self.answer)
         self._runner = web.AppRunner(app)
         await self._runner.setup()
@@ -148,7 +108,8 @@ class FakeDiscord:
         for fault in self.faults:
             if fault.gate is not None:
                 self.release(fault)
-        await self.drop()
+        await self.gateway.drop()
+        self.voice.close()
         await self._runner.cleanup()
 
     # What a test does.
@@ -165,27 +126,18 @@ class FakeDiscord:
     async def ready(self, *, within: float = PATIENCE) -> None:
         """Wait until a client has identified on every shard and its commands are known."""
         await self.until(
-            lambda: len(self._live()) == self.shards and self.commands, "a bot online", within=within
+            lambda: len(self.gateway.live()) == self.shards and self.commands, "a bot online", within=within
         )
 
     async def offline(self, *, within: float = PATIENCE) -> None:
         """Wait until no client is connected."""
-        await self.until(lambda: not self._live(), "the bot offline", within=within)
-
-    async def drop(self) -> None:
-        """Break every gateway connection the way a network does; the client resumes."""
-        for session in list(self._sessions.values()):
-            if session.socket is not None:
-                await session.socket.close(code=1011)
-
-    def forget_sessions(self) -> None:
-        """Answer the next RESUME with an invalid session, so that the client identifies anew."""
-        for session in self._sessions.values():
-            session.resumable = False
+        await self.until(lambda: not self.gateway.live(), "the bot offline", within=within)
 
     def add_channel(self, channel: Channel) -> Channel:
         """Make a channel known; a bot reaches it if it is in its guild or it is the bot's own DM."""
         self._channels[channel.id] = channel
+        if channel.guild is not None and channel.guild not in self.guilds:
+            self.guilds.append(channel.guild)
         return channel
 
     def fail(
@@ -202,9 +154,18 @@ class FakeDiscord:
         self.faults.append(fault)
         return fault
 
-    def hold(self, method: str, path: str, *, times: int = 1, after: bool = False) -> Fault:
-        """Keep the next `times` fitting requests waiting until `release(fault)`."""
-        fault = Fault(method, path, times=times, after=after, gate=asyncio.Event())
+    def hold(
+        self,
+        method: str,
+        path: str,
+        *,
+        times: int = 1,
+        after: bool = False,
+        text: str = "",
+        lost: bool = False,
+    ) -> Fault:
+        """Keep the next `times` fitting requests waiting until `release(fault)`; a `lost` one goes no further then."""
+        fault = Fault(method, path, times=times, after=after, text=text, cut=lost, gate=asyncio.Event())
         self.faults.append(fault)
         return fault
 
@@ -344,9 +305,8 @@ class FakeDiscord:
         message.reactions.setdefault(emoji, set()).add(user)
         guild = message.channel.guild
         place = {} if guild is None else {"guild_id": str(guild.id), "member": member(user)}
-        await self._tell(
+        await self.gateway.tell(
             guild,
-            REACTIONS_INTENT,
             "MESSAGE_REACTION_ADD",
             {
                 "user_id": str(user.id),
@@ -358,6 +318,7 @@ class FakeDiscord:
                 "type": 0,
                 **place,
             },
+            REACTIONS_INTENT,
         )
 
     async def resend(self, interaction: Interaction) -> None:
@@ -378,84 +339,6 @@ class FakeDiscord:
         """Delete a message, as a moderator does."""
         message.deleted = True
         message.channel.messages.pop(message.id, None)
-
-    # The gateway.
-
-    async def _gateway(self, request: web.Request) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse()
-        await socket.prepare(request)
-        await socket.send_json({"op": 10, "d": {"heartbeat_interval": 41_250}})
-        session: Session | None = None
-        async for frame in socket:
-            if frame.type is not WSMsgType.TEXT:
-                break
-            message = json.loads(frame.data)
-            if message["op"] == 1:
-                await socket.send_json({"op": 11})
-            elif message["op"] == 2:
-                session = await self._identify(socket, message["d"])
-            elif message["op"] == 6:
-                session = await self._resume(socket, message["d"])
-        if session is not None and session.socket is socket:
-            session.socket = None
-            await self._notify()
-        return socket
-
-    async def _identify(self, socket: web.WebSocketResponse, body: dict[str, Any]) -> Session | None:
-        if body["token"] != self.token:
-            await socket.close(code=4004, message=b"Authentication failed.")
-            return None
-        shard = body.get("shard", [0, 1])
-        session = Session(str(snowflake()), shard, socket, intents=body["intents"])
-        self._sessions[session.id] = session
-        self.identified.append(body)
-        guilds = [self.guild] if self._shard_of(self.guild) == shard[0] else []
-        ready = {
-            "v": 10,
-            "user": self.bot.payload(),
-            "guilds": [{"id": str(guild.id), "unavailable": True} for guild in guilds],
-            "session_id": session.id,
-            "resume_gateway_url": f"{self.url}/gateway/".replace("http", "ws", 1),
-            "shard": shard,
-            "application": {"id": str(self.bot.id), "flags": 0},
-        }
-        await self._dispatch(session, "READY", ready)
-        for guild in guilds:
-            await self._dispatch(session, "GUILD_CREATE", guild.payload(self.bot))
-        await self._notify()
-        return session
-
-    async def _resume(self, socket: web.WebSocketResponse, body: dict[str, Any]) -> Session | None:
-        session = self._sessions.get(body["session_id"])
-        if session is None or not session.resumable:
-            await socket.send_json({"op": 9, "d": False})
-            return None
-        session.socket = socket
-        for event in session.sent:
-            if event["s"] > body["seq"]:
-                await socket.send_json(event)
-        await self._dispatch(session, "RESUMED", {})
-        self.resumed += 1
-        await self._notify()
-        return session
-
-    async def _dispatch(self, session: Session, name: str, data: dict[str, Any]) -> None:
-        event = {"op": 0, "t": name, "s": len(session.sent) + 1, "d": data}
-        session.sent.append(event)
-        if session.socket is not None and not session.socket.closed:
-            await session.socket.send_json(event)
-
-    def _live(self) -> list[Session]:
-        return [s for s in self._sessions.values() if s.socket is not None and not s.socket.closed]
-
-    def _shard_of(self, guild: Guild | None) -> int:
-        return 0 if guild is None or not guild.has_bot else (guild.id >> 22) % self.shards
-
-    async def _tell(self, guild: Guild | None, intent: int, name: str, data: dict[str, Any]) -> None:
-        """Dispatch an event to the newest session of a guild's shard, if it asked for events of that intent."""
-        sessions = [s for s in self._sessions.values() if s.shard[0] == self._shard_of(guild)]
-        if sessions and sessions[-1].intents & intent:
-            await self._dispatch(sessions[-1], name, data)
 
     async def _on_component(
         self, message: Message, data: dict[str, Any], user: User | None, filesize_limit: int
@@ -478,9 +361,8 @@ class FakeDiscord:
         return interaction
 
     async def _dispatch_interaction(self, interaction: Interaction) -> None:
-        shard = self._shard_of(interaction.channel.guild)
-        session = [s for s in self._sessions.values() if s.shard[0] == shard][-1]
-        await self._dispatch(session, "INTERACTION_CREATE", interaction.payload(self.bot))
+        guild = interaction.channel.guild
+        await self.gateway.tell(guild, "INTERACTION_CREATE", interaction.payload(self.bot))
 
     def _invocation(self, name: str, options: dict[str, Any]) -> dict[str, Any]:
         """The data of a command by its whole name ("market search"), with its options."""
@@ -513,6 +395,10 @@ class FakeDiscord:
     # REST.
 
     async def _attachment(self, request: web.Request) -> web.Response:
+        fault = next((fault for fault in self.faults if fault.fits("GET", request.path)), None)
+        if fault is not None:
+            fault.hits += 1
+            await self._wait_for_release(fault)
         channel = self._channels[int(request.match_info["channel"])]
         for message in channel.messages.values():
             for file in message.attachments:
@@ -523,15 +409,15 @@ class FakeDiscord:
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """What the REST API answers to a bot."""
         path = request.path.removeprefix(API)
-        body, files = await _read(request)
+        body, files = await faults.read(request)
         if self._specification is not None:
             self.violations += self._specification.problems(
                 request.method, path, body, query=list(request.query), files=list(files)
             )
-        fault = next((fault for fault in self.faults if fault.fits(request.method, path)), None)
+        fault = next((fault for fault in self.faults if fault.fits(request.method, path, body)), None)
         if fault is not None:
             fault.hits += 1
-            await self._notify()
+            await self.notify()
             if not fault.after:
                 await self._wait_for_release(fault)
         broken = fault is not None and (fault.cut or fault.status is not None)
@@ -546,15 +432,15 @@ class FakeDiscord:
             request.transport.abort()
         elif answer is None or broken:
             assert fault is not None
-            answer = _error(fault.status or 500, fault.code, fault.message)
+            answer = faults.error(fault.status or 500, fault.code, fault.message)
         self.requests.append(Request(time.monotonic(), request.method, path, body, files, answer.status))
-        await self._notify()
+        await self.notify()
         return answer
 
     async def _wait_for_release(self, fault: Fault) -> None:
         if fault.gate is not None:
             fault.holding += 1
-            await self._notify()
+            await self.notify()
             await fault.gate.wait()
             fault.holding -= 1
 
@@ -565,6 +451,8 @@ class FakeDiscord:
             by_token = path.startswith(("/interactions/", "/webhooks/"))
             if not by_token and request.headers.get("Authorization") != f"Bot {self.token}":
                 raise Refusal(401, 0, "401: Unauthorized")
+            if request.method == "GET":
+                body = dict(request.query)
             for method, pattern, handler in self._routes():
                 match = re.fullmatch(pattern, path)
                 if method == request.method and match:
@@ -573,10 +461,10 @@ class FakeDiscord:
             else:
                 raise Refusal(404, 0, "404: Not Found")
         except Refusal as refusal:
-            return _error(refusal.status, refusal.code, str(refusal))
+            return faults.error(refusal.status, refusal.code, str(refusal))
         if self._specification is not None:
             self.violations += self._specification.response_problems(request.method, path, status, answer)
-        return _json(status, answer)
+        return faults.answer(status, answer)
 
     def _routes(self) -> list[tuple[str, str, Callable[..., tuple[int, Any]]]]:
         return [
@@ -586,13 +474,17 @@ class FakeDiscord:
             ("GET", r"/gateway/bot", self._gateway_bot),
             ("GET", r"/applications/(\d+)/commands", self._get_commands),
             ("PUT", r"/applications/(\d+)/commands", self._put_commands),
+            ("GET", r"/applications/(\d+)/entitlements", self.shop.listed),
             ("POST", r"/interactions/(\d+)/([^/]+)/callback", self._callback),
             ("POST", r"/webhooks/(\d+)/([^/]+)", self._follow_up),
             ("GET", r"/webhooks/(\d+)/([^/]+)/messages/(@original|\d+)", self._get_webhook_message),
             ("PATCH", r"/webhooks/(\d+)/([^/]+)/messages/(@original|\d+)", self._edit_webhook_message),
             ("DELETE", r"/webhooks/(\d+)/([^/]+)/messages/(@original|\d+)", self._delete_webhook_message),
             ("POST", r"/channels/(\d+)/messages", self._post),
+            ("GET", r"/channels/(\d+)/messages", self._history),
             ("GET", r"/channels/(\d+)/messages/(\d+)", self._get_message),
+            ("GET", r"/channels/(\d+)/messages/(\d+)/reactions/([^/]+)", self._get_reactions),
+            ("POST", r"/guilds/(\d+)/soundboard-sounds", self.voice.create_sound),
             ("PATCH", r"/channels/(\d+)/messages/(\d+)", self._edit),
             ("DELETE", r"/channels/(\d+)/messages/(\d+)", self._delete),
         ]
@@ -626,8 +518,7 @@ class FakeDiscord:
 
     def _gateway_bot(self, **_: Any) -> tuple[int, Any]:
         limit = {"total": 1000, "remaining": 999, "reset_after": 1000, "max_concurrency": 1}
-        url = f"{self.url}/gateway/".replace("http", "ws", 1)
-        return 200, {"url": url, "shards": self.shards, "session_start_limit": limit}
+        return 200, {"url": self.gateway.url, "shards": self.shards, "session_start_limit": limit}
 
     def _get_commands(self, application: str, **_: Any) -> tuple[int, Any]:
         return 200, self.commands
@@ -636,8 +527,9 @@ class FakeDiscord:
         self.commands = [
             {
                 "type": 1,
-                "default_member_permissions": None,
+                "description": "",
                 **command,
+                "default_member_permissions": _text(command.get("default_member_permissions")),
                 "id": str(snowflake()),
                 "application_id": application,
                 "version": str(snowflake()),
@@ -679,7 +571,7 @@ class FakeDiscord:
         about: dict[str, Any] = {"id": interaction_id, "type": interaction.TYPES[interaction.kind]}
         answer: dict[str, Any] = {"interaction": about}
         if body["type"] == 4:
-            self._check(data, files, interaction.filesize_limit)
+            limits.check(data, files, interaction.filesize_limit)
         if body["type"] in (4, 5):
             message = self._message(interaction.channel, data, files if body["type"] == 4 else {})
             if body["type"] == 5:
@@ -698,10 +590,10 @@ class FakeDiscord:
             assert interaction.source is not None
             interaction.message = interaction.source
             if body["type"] == 7:
-                self._check(data, files, interaction.filesize_limit)
+                limits.check(data, files, interaction.filesize_limit)
                 interaction.source.change(data, files, self.url)
         elif body["type"] == 9:
-            self._check_form(data)
+            limits.check_form(data)
         return 200, answer
 
     def _interaction(self, application: str, token: str) -> Interaction:
@@ -728,7 +620,7 @@ class FakeDiscord:
         self, application: str, token: str, which: str, *, body: Any, files: Any
     ) -> tuple[int, Any]:
         interaction, message = self._webhook_message(application, token, which)
-        self._check(body, files, interaction.filesize_limit)
+        limits.check(body, files, interaction.filesize_limit)
         message.change(body, files, self.url)
         return 200, message.payload()
 
@@ -738,7 +630,7 @@ class FakeDiscord:
 
     def _follow_up(self, application: str, token: str, *, body: Any, files: Any) -> tuple[int, Any]:
         interaction = self._interaction(application, token)
-        self._check(body, files, interaction.filesize_limit)
+        limits.check(body, files, interaction.filesize_limit)
         first = interaction.message
         if first is not None and first.loading and not first.deleted:
             # The first follow-up after a deferral fills the loading message and keeps its visibility.
@@ -763,7 +655,7 @@ class FakeDiscord:
 
     def _post(self, channel_id: str, *, body: Any, files: Any) -> tuple[int, Any]:
         channel = self._reachable(channel_id)
-        self._check(body, files, 10 * MIB)
+        limits.check(body, files, 10 * MIB)
         if body.get("enforce_nonce"):
             for message in channel.messages.values():
                 if message.nonce == body["nonce"]:
@@ -778,7 +670,7 @@ class FakeDiscord:
 
     def _edit(self, channel_id: str, message_id: str, *, body: Any, files: Any) -> tuple[int, Any]:
         message = self._own(channel_id, message_id)
-        self._check(body, files, 10 * MIB)
+        limits.check(body, files, 10 * MIB)
         message.change(body, files, self.url)
         return 200, message.payload()
 
@@ -787,6 +679,19 @@ class FakeDiscord:
         if message is None:
             raise Refusal(404, 10008, "Unknown Message")
         return 200, message.payload()
+
+    def _history(self, channel_id: str, **_: Any) -> tuple[int, Any]:
+        newest = sorted(self._reachable(channel_id).messages.values(), key=lambda m: m.id, reverse=True)
+        return 200, [message.payload() for message in newest[:50]]
+
+    def _get_reactions(
+        self, channel_id: str, message_id: str, emoji: str, *, body: Any, **_: Any
+    ) -> tuple[int, Any]:
+        people = sorted(
+            self._own(channel_id, message_id).reactions.get(emoji, set()), key=lambda user: user.id
+        )
+        after, limit = int(body.get("after", 0)), int(body.get("limit", 25))
+        return 200, [user.payload() for user in people if user.id > after][:limit]
 
     def _delete(self, channel_id: str, message_id: str, **_: Any) -> tuple[int, Any]:
         self.forget(self._own(channel_id, message_id))
@@ -801,38 +706,17 @@ class FakeDiscord:
         channel.messages[message.id] = message
         return message
 
-    def _check(self, body: dict[str, Any], files: dict[str, tuple[str, bytes]], limit: int) -> None:
-        """Discord's limits that its document does not hold."""
-        sizes = [len(content) for _, content in files.values()]
-        if sizes and (max(sizes) > limit or sum(sizes) > UPLOAD_LIMIT):
-            raise Refusal(413, 40005, "Request entity too large")
-        rows = body.get("components") or []
-        ids = [item["custom_id"] for row in rows for item in row["components"] if "custom_id" in item]
-        too_many = any(
-            len(row["components"]) > (5 if row["components"][0]["type"] == 2 else 1) for row in rows
-        )
-        if len(rows) > 5 or too_many or len(ids) != len(set(ids)) or len(files) > 10:
-            raise Refusal(400, 50035, "Invalid Form Body")
-        if sum(_characters(embed) for embed in body.get("embeds") or []) > 6000:
-            raise Refusal(400, 50035, "Invalid Form Body")
-
-    def _check_form(self, form: dict[str, Any]) -> None:
-        """Limits of modals."""
-        fits = (
-            len(form["title"]) <= 45 and len(form["custom_id"]) <= 100 and 1 <= len(form["components"]) <= 5
-        )
-        for label in form["components"]:
-            fits = fits and (label["type"] != 18 or len(label["label"]) <= 45)
-        if not fits:
-            raise Refusal(400, 50035, "Invalid Form Body")
-
-    async def _notify(self) -> None:
+    async def notify(self) -> None:
         async with self._changed:
             self._changed.notify_all()
 
     def _recently(self) -> str:
         last = [f"{r.method} {r.path} -> {r.status}" for r in self.requests[-12:]]
         return "the last requests: " + ("; ".join(last) or "none")
+
+
+def _text(number: int | str | None) -> str | None:
+    return None if number is None else str(number)
 
 
 def _filled(component: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
@@ -844,40 +728,3 @@ def _filled(component: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]
     if chosen is None:
         chosen = [option["value"] for option in component.get("options", []) if option.get("default")]
     return {"type": kind, "custom_id": name, "values": [chosen] if isinstance(chosen, str) else chosen}
-
-
-async def _read(request: web.Request) -> tuple[Any, dict[str, tuple[str, bytes]]]:
-    if request.content_type != "multipart/form-data":
-        raw = await request.read()
-        return (json.loads(raw) if raw else None), {}
-    body: Any = None
-    files: dict[str, tuple[str, bytes]] = {}
-    for name, value in (await request.post()).items():
-        if isinstance(value, web.FileField):
-            files[name] = (value.filename, value.file.read())
-        elif name == "payload_json":
-            body = json.loads(value)
-    return body, files
-
-
-def _json(status: int, body: Any) -> web.Response:
-    if status == 204:
-        return web.Response(status=204)
-    # discord.py reads JSON only where the type is exactly this, without a charset.
-    return web.Response(
-        status=status, body=json.dumps(body).encode(), headers={"Content-Type": "application/json"}
-    )
-
-
-def _error(status: int, code: int, message: str) -> web.Response:
-    if status == 429:
-        headers = {"Content-Type": "application/json", "Via": "1.1 google", "Retry-After": "0"}
-        body = {"message": "You are being rate limited.", "retry_after": 0.05, "global": False}
-        return web.Response(status=429, body=json.dumps(body).encode(), headers=headers)
-    return _json(status, {"code": code, "message": message})
-
-
-def _characters(embed: dict[str, Any]) -> int:
-    texts = [embed.get("title"), embed.get("description"), (embed.get("footer") or {}).get("text")]
-    texts += [text for entry in embed.get("fields") or [] for text in (entry["name"], entry["value"])]
-    return sum(len(text) for text in texts if text)

@@ -60,6 +60,7 @@ class Guild:
     id: int = field(default_factory=snowflake)
     channels: "list[Channel]" = field(default_factory=list)
     roles: dict[int, str] = field(default_factory=dict)
+    voice_states: list[dict[str, Any]] = field(default_factory=list)
 
     def payload(self, bot: User) -> dict[str, Any]:
         return {
@@ -78,7 +79,7 @@ class Guild:
             "members": [member(bot)],
             "channels": [channel.payload() for channel in self.channels],
             "threads": [],
-            "voice_states": [],
+            "voice_states": self.voice_states,
             "presences": [],
             "premium_tier": 0,
             "preferred_locale": "en-US",
@@ -87,13 +88,15 @@ class Guild:
 
 @dataclass(eq=False)
 class Channel:
-    """A channel of a guild (`kind` 0 is text, 2 is voice), or, without one, the direct messages with `recipient`."""
+    """A channel of a guild (`kind` 0 is text, 2 is voice, 11 a thread of its `parent`), or, without one, the direct
+    messages with `recipient`."""
 
     guild: Guild | None = None
     recipient: User | None = None
     kind: int = 0
     name: str = "music"
     nsfw: bool = False
+    parent: "Channel | None" = None
     id: int = field(default_factory=snowflake)
     messages: "dict[int, Message]" = field(default_factory=dict)
 
@@ -116,13 +119,25 @@ class Channel:
             "position": 0,
             "permission_overwrites": [],
             "nsfw": self.nsfw,
-            "parent_id": None,
+            "parent_id": None if self.parent is None else str(self.parent.id),
             "permissions": str(ALL_PERMISSIONS),
             "flags": 0,
-            **({"bitrate": 64_000, "user_limit": 0} if self.kind == 2 else {}),
+            **({"bitrate": 64_000, "user_limit": 0} if self.kind in (2, 13) else {}),
+            **({} if self.parent is None else THREAD),
         }
 
 
+THREAD = {
+    "owner_id": "1",
+    "message_count": 0,
+    "member_count": 1,
+    "thread_metadata": {
+        "archived": False,
+        "auto_archive_duration": 1440,
+        "archive_timestamp": "2026-01-01T00:00:00+00:00",
+        "locked": False,
+    },
+}
 CONTENT_TYPES = {
     "mp3": "audio/mpeg", "png": "image/png", "ogg": "audio/ogg", "opus": "audio/ogg", "wav": "audio/wav",
     "flac": "audio/flac", "gif": "image/gif", "mp4": "video/mp4", "zip": "application/zip",
@@ -391,9 +406,19 @@ def _numbered(components: list[dict[str, Any]]) -> list[dict[str, Any]]:
     def number(component: dict[str, Any]) -> dict[str, Any]:
         given = {"id": next(count), **component}
         if "emoji" in component:
-            given["emoji"] = {key: value for key, value in component["emoji"].items() if value is not None}
+            given["emoji"] = _emoji(component["emoji"])
+        if "options" in component:
+            given["options"] = [
+                {**option, **({"emoji": _emoji(option["emoji"])} if "emoji" in option else {})}
+                for option in component["options"]
+            ]
         if "components" in component:
             given["components"] = [number(child) for child in component["components"]]
         return given
 
     return [number(component) for component in components]
+
+
+def _emoji(sent: dict[str, Any]) -> dict[str, Any]:
+    """An emoji as Discord gives it back: without an id where it has none."""
+    return {key: value for key, value in sent.items() if value is not None}

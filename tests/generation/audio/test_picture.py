@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from generation.audio.animation import denoising
+from generation.audio.animation import denoising, playhead
 from generation.audio.export import wav
 from generation.audio.level import level_of
 from generation.audio.pcm import pcm24
@@ -145,6 +145,33 @@ def test_any_number_of_previews_makes_an_animation(made: tuple[Take, list[bytes]
     take, previews = made
     animation = opened(denoising((previews * 25)[:count], take, "gif"))
     assert animation.n_frames == (min(count, 8) + 1) * 5  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("samples", [88_200, 1_000, 20 * 44_100 * 60])
+def test_the_playhead_goes_through_the_picture_in_the_sounds_own_time(
+    take: Take, tmp_path: Path, samples: int
+) -> None:
+    recipe = {**take.recipe, "samples": samples}
+    content = playhead(take.image, recipe)
+    assert content == playhead(take.image, recipe)
+    assert len(content) < 1_000_000
+    path = tmp_path / "loop.gif"
+    path.write_bytes(content)
+    assert read_recipe(path) == (recipe, None)
+    animation = opened(content)
+    assert animation.info["loop"] == 0
+    places, milliseconds = [], 0
+    for index in range(animation.n_frames):  # type: ignore[attr-defined]
+        animation.seek(index)
+        milliseconds += animation.info["duration"]
+        bright = np.asarray(animation.convert("L"), np.float64).min(0)
+        places.append(int(bright.argmax()))
+    assert milliseconds == 10 * round(samples / 441)
+    assert len(places) <= 300
+    assert places == sorted(places)
+    assert places[0] == 0
+    if len(places) > 1:
+        assert places[-1] > 480
 
 
 # Louder from low to high: quickly packed, and as bright everywhere along the way.

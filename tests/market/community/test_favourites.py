@@ -12,7 +12,7 @@ from market.community.errors import TooManyFavourites
 from market.community.models import Favourite
 from market.db import Database
 from tests.market.community.conftest import NOBODY, Person, Publish, Somebody, snapshot
-from tests.market.conftest import count
+from tests.market.conftest import count, loop
 
 
 async def test_favourites_are_kept_and_let_go(ana: Person, ben: Person, publish: Publish) -> None:
@@ -76,12 +76,10 @@ async def test_what_is_refused_changes_nothing(
     database: Database,
 ) -> None:
     bells = await publish(ana)
-    draft = await publish(ana, "Draft", status=ListingStatus.DRAFT)
     removed = await publish(ana, "Removed", status=ListingStatus.REMOVED)
     reader = await somebody("Rae", ("member",), ("read",))
     before = await snapshot(database)
     for person, loop_id, status in [
-        (ben, draft.id, 404),
         (ben, removed.id, 404),
         (ana, removed.id, 404),
         (ben, NOBODY, 404),
@@ -99,6 +97,34 @@ async def test_what_is_refused_changes_nothing(
         if answer.status_code == 422:
             assert answer.json()["field"] == "cursor"
     assert await snapshot(database) == before
+
+
+async def test_a_draft_is_kept_by_whoever_may_see_it(
+    ana: Person, ben: Person, publish: Publish, database: Database
+) -> None:
+    """By whoever has its link; once another loop of its riff is on the market, that can be guessed."""
+    draft = await publish(ana, "Draft", status=ListingStatus.DRAFT)
+    plain = loop(draft.riff_id, 1)
+    async with database.write() as session:
+        session.add(plain)
+    for kept in (draft, plain):
+        assert (await ben.http.put(f"/v1/me/favourites/{kept.id}")).status_code == 204
+    async with database.read() as session:
+        assert await service.kept(session, ben.account, [draft.id, plain.id]) == {draft.id, plain.id}
+        assert await service.kept(session, ana.account, [draft.id, plain.id]) == set()
+        assert await service.keepers(session, plain.id) == 1
+
+    taken = loop(draft.riff_id, 2)
+    async with database.write() as session:
+        session.add(taken)
+        (await session.get_one(Listing, draft.id)).status = ListingStatus.PUBLISHED
+    before = await snapshot(database)
+    assert (await ben.http.put(f"/v1/me/favourites/{taken.id}")).status_code == 404
+    assert await snapshot(database) == before
+    # It may come back into view; meanwhile it can be let go.
+    assert (await ben.http.delete(f"/v1/me/favourites/{plain.id}")).status_code == 204
+    async with database.read() as session:
+        assert await service.keepers(session, plain.id) == 0
 
 
 async def test_what_is_taken_off_the_market_is_left_out(

@@ -1,0 +1,1 @@
+"""What people have bought from Discord itself (its Premium Apps), as far as Discord has told."""

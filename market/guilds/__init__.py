@@ -1,0 +1,1 @@
+"""Servers: what holds on each of them, and which riffs hang in their galleries."""
