@@ -1,14 +1,17 @@
 """The button under a riff that is not finished yet."""
 
-import re
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any
 
 import discord
 from discord import ui
 
-from bot import answers, errors, people
+from bot import answers, people
+from bot.items import LastingItem
 from market.language import say
 from market.studio import service as studio
+
+if TYPE_CHECKING:
+    from bot.client import RiffBot
 
 
 def cancel_view(language: str, riff_id: str) -> ui.View:
@@ -18,7 +21,7 @@ def cancel_view(language: str, riff_id: str) -> ui.View:
     return view
 
 
-class CancelButton(ui.DynamicItem[ui.Button[Any]], template=r"riff-cancel:(?P<riff_id>[0-9a-f]{24})"):
+class CancelButton(LastingItem[ui.Button[Any]], template=r"riff-cancel:(?P<riff_id>[0-9a-f]{24})"):
     """Takes a riff back. What its message says then comes by delivery, like every end of a riff."""
 
     def __init__(self, riff_id: str, language: str = "en") -> None:
@@ -27,19 +30,10 @@ class CancelButton(ui.DynamicItem[ui.Button[Any]], template=r"riff-cancel:(?P<ri
         )
         self.riff_id = riff_id
 
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        return cls(match["riff_id"])
-
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        try:
-            await answers.soon(interaction, self._cancel(interaction))
-            interaction.client.deliveries.wake()
-            await answers.whisper(interaction, say(answers.language(interaction), "This riff was cancelled."))
-        except Exception as error:  # discord.py would only log it
-            await errors.answer(interaction, error)
+    async def used(self, interaction: discord.Interaction["RiffBot"]) -> None:
+        await answers.soon(interaction, self._cancel(interaction))
+        interaction.client.deliveries.wake()
+        await answers.whisper(interaction, say(answers.language(interaction), "This riff was cancelled."))
 
     async def _cancel(self, interaction: discord.Interaction[Any]) -> None:
         async with interaction.client.database.write() as session:

@@ -2,16 +2,16 @@
 
 import asyncio
 import io
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import discord
 import structlog
 from discord import ui
 
-from bot import access, errors
+from bot import access
+from bot.items import LastingItem
 from bot.loop import actions
 from bot.loop.buttons import LOOP_ID
 from bot.messages import COLOUR, Attached
@@ -213,21 +213,18 @@ def view_of(language: str, shown: Shown, public_url: str) -> ui.View:
 
 
 async def press(interaction: discord.Interaction["RiffBot"], name: str, loop_id: str) -> None:
-    """Do what a button or a menu under a card asks for; never raises.
+    """Do what a button or a menu under a card asks for.
 
     The market is open to everybody, whoever may press what under the riffs of a server.
     """
-    try:
-        if actions.named(name).owner:
-            await access.require_press(interaction, loop_id, owner_only=True)
-        else:
-            await access.require_here(interaction)
-        await actions.named(name).run(interaction, loop_id)
-    except Exception as error:  # discord.py would only log it
-        await errors.answer(interaction, error)
+    if actions.named(name).owner:
+        await access.require_press(interaction, loop_id, owner_only=True)
+    else:
+        await access.require_here(interaction)
+    await actions.named(name).run(interaction, loop_id)
 
 
-class CardButton(ui.DynamicItem[ui.Button[Any]], template=rf"card:(?P<action>[a-z]+):{LOOP_ID}"):
+class CardButton(LastingItem[ui.Button[Any]], template=rf"card:(?P<action>[a-z]+):{LOOP_ID}"):
     """Does one thing with the loop of a card."""
 
     def __init__(self, action: str, loop_id: str, language: str = "en", *, row: int | None = None) -> None:
@@ -243,17 +240,11 @@ class CardButton(ui.DynamicItem[ui.Button[Any]], template=rf"card:(?P<action>[a-
         )
         self.action, self.loop_id = action, loop_id
 
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        return cls(match["action"], match["loop_id"])
-
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+    async def used(self, interaction: discord.Interaction["RiffBot"]) -> None:
         await press(interaction, self.action, self.loop_id)
 
 
-class CardMenu(ui.DynamicItem[ui.Select[Any]], template=r"cards:(?P<action>[a-z]+)"):
+class CardMenu(LastingItem[ui.Select[Any]], template=r"cards:(?P<action>[a-z]+)"):
     """Chooses one of several loops, and does one thing with it."""
 
     def __init__(
@@ -271,13 +262,7 @@ class CardMenu(ui.DynamicItem[ui.Select[Any]], template=r"cards:(?P<action>[a-z]
         )
         self.action = action
 
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        return cls(match["action"])
-
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+    async def used(self, interaction: discord.Interaction["RiffBot"]) -> None:
         await press(interaction, self.action, self.item.values[0])
 
 

@@ -3,11 +3,10 @@
 Only what goes together, and examples, stand here; a command that is in no topic is on the last page.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import discord
@@ -15,7 +14,8 @@ import structlog
 from discord import app_commands, ui
 from discord.app_commands import Command, ContextMenu, Group
 
-from bot import answers, errors
+from bot import answers
+from bot.items import LastingItem
 from bot.loop import actions
 from bot.loop.actions import Action
 from bot.loop.buttons import ALL_TAKES, EACH_TAKE, MENU, ONE_TAKE
@@ -222,7 +222,7 @@ def mention(name: str, ids: Ids) -> str:
     return f"`/{name}`" if known is None else f"</{name}:{known}>"
 
 
-class HelpMenu(ui.DynamicItem[ui.Select[Any]], template="help-topics"):
+class HelpMenu(LastingItem[ui.Select[Any]], template="help-topics"):
     """Turns the page of `/help`."""
 
     def __init__(
@@ -243,17 +243,8 @@ class HelpMenu(ui.DynamicItem[ui.Select[Any]], template="help-topics"):
             )
         )
 
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: ui.Item[Any], _match: re.Match[str], /
-    ) -> Self:
-        return cls()
-
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        try:
-            await turn(interaction, self.item.values[0])
-        except Exception as error:  # discord.py would only log it
-            await errors.answer(interaction, error)
+    async def used(self, interaction: discord.Interaction["RiffBot"]) -> None:
+        await turn(interaction, self.item.values[0])
 
 
 async def turn(interaction: discord.Interaction["RiffBot"], name: str) -> None:

@@ -2,15 +2,15 @@
 
 import asyncio
 import json
-import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import discord
 from discord import ui
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import access, answers, cards, errors, people, recordings, shelf
+from bot import access, answers, cards, people, recordings, shelf
+from bot.items import LastingItem
 from bot.messages import COLOUR, Attached
 from market.api.actor import Actor
 from market.catalog import service as catalog
@@ -102,7 +102,7 @@ async def mine(interaction: discord.Interaction["RiffBot"], after: str | None = 
     await interaction.edit_original_response(embeds=[embed], view=view)
 
 
-class LicencePage(ui.DynamicItem[ui.Button[Any]], template=rf"licences:(?P<after>(?:{CODE})?)"):
+class LicencePage(LastingItem[ui.Button[Any]], template=rf"licences:(?P<after>(?:{CODE})?)"):
     """Turns the pages of a person's licences: from after a code on, or the newest."""
 
     def __init__(self, after: str, language: str = "en", *, row: int | None = None) -> None:
@@ -112,22 +112,13 @@ class LicencePage(ui.DynamicItem[ui.Button[Any]], template=rf"licences:(?P<after
         )
         self.after = after
 
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        return cls(match["after"])
-
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        try:
-            await access.require_here(interaction)
-            await shelf.turn(interaction)
-            await mine(interaction, self.after or None)
-        except Exception as error:  # discord.py would only log it
-            await errors.answer(interaction, error)
+    async def used(self, interaction: discord.Interaction["RiffBot"]) -> None:
+        await access.require_here(interaction)
+        await shelf.turn(interaction)
+        await mine(interaction, self.after or None)
 
 
-class LicenceMenu(ui.DynamicItem[ui.Select[Any]], template=r"licence-menu"):
+class LicenceMenu(LastingItem[ui.Select[Any]], template=r"licence-menu"):
     """Looks closer at one of several licences."""
 
     def __init__(self, grants: Sequence[Grant] = (), language: str = "en") -> None:
@@ -140,22 +131,13 @@ class LicenceMenu(ui.DynamicItem[ui.Select[Any]], template=r"licence-menu"):
             row=0,
         )
 
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: ui.Item[Any], _match: re.Match[str], /
-    ) -> Self:
-        return cls()
-
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        try:
-            await access.require_here(interaction)
-            await answers.think(interaction)
-            await check(interaction, self.item.values[0])
-        except Exception as error:  # discord.py would only log it
-            await errors.answer(interaction, error)
+    async def used(self, interaction: discord.Interaction["RiffBot"]) -> None:
+        await access.require_here(interaction)
+        await answers.think(interaction)
+        await check(interaction, self.item.values[0])
 
 
-class LicenceFiles(ui.DynamicItem[ui.Button[Any]], template=rf"licence-files:(?P<code>{CODE})"):
+class LicenceFiles(LastingItem[ui.Button[Any]], template=rf"licence-files:(?P<code>{CODE})"):
     """Brings a licence's certificate, and its signed file to whom it may go."""
 
     def __init__(self, code: str, language: str = "en", *, row: int | None = None) -> None:
@@ -165,25 +147,16 @@ class LicenceFiles(ui.DynamicItem[ui.Button[Any]], template=rf"licence-files:(?P
         )
         self.code = code
 
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        return cls(match["code"])
-
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        try:
-            await access.require_here(interaction)
-            await answers.think(interaction)
-            bot = interaction.client
-            async with bot.database.read() as session:
-                grant = await licensing.get(session, self.code)
-                loop = await catalog.get(session, grant.loop_id)
-                acting = await people.known(session, interaction)
-            files = await _files(bot, grant, loop, acting)
-            await answers.whisper(interaction, files=[cards.file_of(file) for file in files])
-        except Exception as error:  # discord.py would only log it
-            await errors.answer(interaction, error)
+    async def used(self, interaction: discord.Interaction["RiffBot"]) -> None:
+        await access.require_here(interaction)
+        await answers.think(interaction)
+        bot = interaction.client
+        async with bot.database.read() as session:
+            grant = await licensing.get(session, self.code)
+            loop = await catalog.get(session, grant.loop_id)
+            acting = await people.known(session, interaction)
+        files = await _files(bot, grant, loop, acting)
+        await answers.whisper(interaction, files=[cards.file_of(file) for file in files])
 
 
 ITEMS = (LicencePage, LicenceMenu, LicenceFiles)

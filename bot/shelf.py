@@ -16,7 +16,8 @@ import discord
 from discord import ui
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import access, answers, cards, errors
+from bot import access, answers, cards
+from bot.items import LastingItem
 from generation.embedding import embed_text
 from generation.errors import InvalidRequest
 from generation.fields import quoted
@@ -206,7 +207,7 @@ async def turn(interaction: discord.Interaction["RiffBot"]) -> None:
     await answers.give(interaction.response.defer)
 
 
-class PageButton(ui.DynamicItem[ui.Button[Any]], template=r"find:(?P<page>\d{1,2}):(?P<wanted>(?s:.+))"):
+class PageButton(LastingItem[ui.Button[Any]], template=r"find:(?P<page>\d{1,2}):(?P<wanted>(?s:.+))"):
     """Shows another page of what is found; there is no state but its custom id."""
 
     def __init__(
@@ -219,18 +220,13 @@ class PageButton(ui.DynamicItem[ui.Button[Any]], template=r"find:(?P<page>\d{1,2
         self.page, self.wanted = page, wanted
 
     @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
+    def of(cls, match: re.Match[str]) -> Self:
         return cls(int(match["page"]), match["wanted"])
 
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        try:
-            await access.require_here(interaction)
-            await turn(interaction)
-            await show(interaction, read(self.wanted), self.page)
-        except Exception as error:  # discord.py would only log it
-            await errors.answer(interaction, error)
+    async def used(self, interaction: discord.Interaction["RiffBot"]) -> None:
+        await access.require_here(interaction)
+        await turn(interaction)
+        await show(interaction, read(self.wanted), self.page)
 
 
 async def seen_as(session: AsyncSession, loop_ids: Sequence[str], acting: Actor) -> Sequence[Shown]:

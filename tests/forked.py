@@ -19,11 +19,11 @@ _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(
     [
         "pytest",  # whose main module each child of ours looks into
-        "dbos",
-        "discord.ext.commands",
+        "bot.client",
         "generation.audio.export",
         "generation.audio.picture",
         "generation.engine",
+        "market.studio.worker",
     ]
 )
 

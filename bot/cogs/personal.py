@@ -3,17 +3,17 @@
 import asyncio
 import io
 import json
-import re
 import zipfile
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import discord
 from discord import ButtonStyle, app_commands, ui
 from discord.ext import commands
 
-from bot import answers, errors, people
+from bot import answers, people
 from bot.forms import Field, Form, Submitted
+from bot.items import LastingItem
 from generation.errors import RiffError
 from market.accounts import service as accounts
 from market.accounts.models import Account
@@ -80,7 +80,7 @@ class PersonalCommands(commands.Cog):
 
 
 class PersonalButton(
-    ui.DynamicItem[ui.Button[Any]], template=r"my-data:(?P<what>export|delete):(?P<handle>[a-z0-9-]{3,40})"
+    LastingItem[ui.Button[Any]], template=r"my-data:(?P<what>export|delete):(?P<handle>[a-z0-9-]{3,40})"
 ):
     """Gives out or deletes what is stored about whoever presses it; the handle is the one to type for deleting."""
 
@@ -96,20 +96,11 @@ class PersonalButton(
         super().__init__(button)
         self.what, self.handle = what, handle
 
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        return cls(match["what"], match["handle"])
-
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        try:
-            if self.what == EXPORT:
-                await _export(interaction)
-            else:
-                await _ask(interaction, self.handle)
-        except Exception as error:  # discord.py would only log it
-            await errors.answer(interaction, error)
+    async def used(self, interaction: discord.Interaction["RiffBot"]) -> None:
+        if self.what == EXPORT:
+            await _export(interaction)
+        else:
+            await _ask(interaction, self.handle)
 
 
 async def _account(interaction: discord.Interaction["RiffBot"]) -> Account:

@@ -11,7 +11,8 @@ from discord import app_commands, ui
 from discord.ext import commands
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import answers, errors, messages, people
+from bot import answers, messages, people
+from bot.items import LastingItem
 from bot.loop import repository
 from bot.loop.buttons import press
 from bot.loop.files import link_to
@@ -87,7 +88,7 @@ class RiffsCommands(commands.Cog):
 
 
 class PageButton(
-    ui.DynamicItem[ui.Button[Any]],
+    LastingItem[ui.Button[Any]],
     template=r"riffs:(?P<show>all|kept|here|open):(?P<way>newer|older)"
     r":(?P<at>\d{1,20})\.(?P<key>[0-9a-f-]{1,28}):(?P<words>.{0,30})",
 ):
@@ -105,23 +106,18 @@ class PageButton(
         self.show, self.way, self.place, self.words = show, way, place, words
 
     @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
+    def of(cls, match: re.Match[str]) -> Self:
         place = EPOCH + int(match["at"]) * MICROSECOND, match["key"]
         return cls(match["show"], match["way"], place, match["words"])
 
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        try:
-            stretch = Stretch(PER_PAGE + 1, **{self.way: self.place})
-            await answers.give(lambda: interaction.response.defer())
-            embed, view = await _page(interaction, self.show, self.words, stretch)
-            await interaction.edit_original_response(embed=embed, view=view)
-        except Exception as error:  # discord.py would only log it
-            await errors.answer(interaction, error)
+    async def used(self, interaction: discord.Interaction["RiffBot"]) -> None:
+        stretch = Stretch(PER_PAGE + 1, **{self.way: self.place})
+        await answers.give(lambda: interaction.response.defer())
+        embed, view = await _page(interaction, self.show, self.words, stretch)
+        await interaction.edit_original_response(embed=embed, view=view)
 
 
-class OpenMenu(ui.DynamicItem[ui.Select[Any]], template="riffs-open"):
+class OpenMenu(LastingItem[ui.Select[Any]], template="riffs-open"):
     """Opens one of the loops of a page."""
 
     def __init__(self, language: str = "en", lines: Sequence[Line] = ()) -> None:
@@ -141,17 +137,11 @@ class OpenMenu(ui.DynamicItem[ui.Select[Any]], template="riffs-open"):
             row=0,
         )
 
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: ui.Item[Any], _match: re.Match[str], /
-    ) -> Self:
-        return cls()
-
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+    async def used(self, interaction: discord.Interaction["RiffBot"]) -> None:
         await press(interaction, "more", self.item.values[0])
 
 
-class CancelMenu(ui.DynamicItem[ui.Select[Any]], template="riffs-cancel"):
+class CancelMenu(LastingItem[ui.Select[Any]], template="riffs-cancel"):
     """Takes one of the unfinished riffs of a page back."""
 
     def __init__(self, language: str = "en", lines: Sequence[Line] = ()) -> None:
@@ -169,18 +159,9 @@ class CancelMenu(ui.DynamicItem[ui.Select[Any]], template="riffs-cancel"):
             row=1,
         )
 
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: ui.Item[Any], _match: re.Match[str], /
-    ) -> Self:
-        return cls()
-
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        try:
-            await answers.soon(interaction, _cancel(interaction, self.item.values[0]))
-            await answers.whisper(interaction, say(answers.language(interaction), "This riff was cancelled."))
-        except Exception as error:  # discord.py would only log it
-            await errors.answer(interaction, error)
+    async def used(self, interaction: discord.Interaction["RiffBot"]) -> None:
+        await answers.soon(interaction, _cancel(interaction, self.item.values[0]))
+        await answers.whisper(interaction, say(answers.language(interaction), "This riff was cancelled."))
 
 
 async def _cancel(interaction: discord.Interaction["RiffBot"], riff_id: str) -> None:

@@ -14,8 +14,9 @@ from discord import ChannelType, Permissions, app_commands, ui
 from discord.ext import commands
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import answers, errors, people, permissions
+from bot import answers, people, permissions
 from bot.forms import Field, Form, Submitted
+from bot.items import LastingItem
 from generation.request import TAKES
 from market.accounts.models import Account
 from market.guilds import service as guilds
@@ -69,7 +70,7 @@ class Shown:
 
 
 class Setting(
-    ui.DynamicItem[ui.Item[Any]],
+    LastingItem[ui.Item[Any]],
     template=r"settings:(?P<what>[a-z]+):(?P<guild_id>\d{1,20})(?::(?P<page>\d{1,3}))?",
 ):
     """A button or a menu of the panel."""
@@ -86,12 +87,9 @@ class Setting(
     ) -> Self:
         return cls(item, match["what"], int(match["guild_id"]), int(match["page"] or 0))
 
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        try:
-            _require_manager(interaction, self.guild_id)
-            await _PRESSES[self.what](interaction, self)
-        except Exception as error:  # discord.py would only log it
-            await errors.answer(interaction, error)
+    async def used(self, interaction: RiffInteraction) -> None:
+        _require_manager(interaction, self.guild_id)
+        await _PRESSES[self.what](interaction, self)
 
 
 def _require_manager(interaction: RiffInteraction, guild_id: int | None) -> int:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Self
 import discord
 from discord import ui
 
-from bot import access, errors
+from bot import access
+from bot.items import LastingItem
 from bot.loop import actions
 from market.language import say
 
@@ -52,16 +53,13 @@ def panel(language: str, loop_id: str) -> ui.View:
 
 
 async def press(interaction: discord.Interaction["RiffBot"], name: str, loop_id: str) -> None:
-    """Do what a button, a menu or a panel asks for; never raises."""
-    try:
-        action = actions.named(name)
-        await access.require_press(interaction, loop_id, owner_only=action.owner)
-        await action.run(interaction, loop_id)
-    except Exception as error:  # discord.py would only log it
-        await errors.answer(interaction, error)
+    """Do what a button, a menu or a panel asks for."""
+    action = actions.named(name)
+    await access.require_press(interaction, loop_id, owner_only=action.owner)
+    await action.run(interaction, loop_id)
 
 
-class LoopButton(ui.DynamicItem[ui.Button[Any]], template=rf"riff:(?P<action>[a-z0-9]+):{LOOP_ID}"):
+class LoopButton(LastingItem[ui.Button[Any]], template=rf"riff:(?P<action>[a-z0-9]+):{LOOP_ID}"):
     """Does one thing with the loop that it stands under."""
 
     def __init__(
@@ -82,17 +80,11 @@ class LoopButton(ui.DynamicItem[ui.Button[Any]], template=rf"riff:(?P<action>[a-
         super().__init__(button, row=row)
         self.action, self.loop_id = action, loop_id
 
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        return cls(match["action"], match["loop_id"])
-
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+    async def used(self, interaction: discord.Interaction["RiffBot"]) -> None:
         await press(interaction, self.action, self.loop_id)
 
 
-class LoopMenu(ui.DynamicItem[ui.Select[Any]], template=rf"riff-menu:{LOOP_ID}"):
+class LoopMenu(LastingItem[ui.Select[Any]], template=rf"riff-menu:{LOOP_ID}"):
     """The rest of what can be done with a loop."""
 
     def __init__(self, loop_id: str, language: str = "en", *, row: int | None = None) -> None:
@@ -106,17 +98,11 @@ class LoopMenu(ui.DynamicItem[ui.Select[Any]], template=rf"riff-menu:{LOOP_ID}")
         )
         self.loop_id = loop_id
 
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        return cls(match["loop_id"])
-
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+    async def used(self, interaction: discord.Interaction["RiffBot"]) -> None:
         await press(interaction, self.item.values[0], self.loop_id)
 
 
-class TakeMenu(ui.DynamicItem[ui.Select[Any]], template=rf"riff-takes:{LOOP_ID}"):
+class TakeMenu(LastingItem[ui.Select[Any]], template=rf"riff-takes:{LOOP_ID}"):
     """Chooses among more takes than there is room for rows: each opens its panel."""
 
     def __init__(self, loop_ids: Sequence[str], language: str = "en", *, row: int | None = 0) -> None:
@@ -134,10 +120,8 @@ class TakeMenu(ui.DynamicItem[ui.Select[Any]], template=rf"riff-takes:{LOOP_ID}"
         )
 
     @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
+    def of(cls, match: re.Match[str]) -> Self:
         return cls([match["loop_id"]])
 
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+    async def used(self, interaction: discord.Interaction["RiffBot"]) -> None:
         await press(interaction, "more", self.item.values[0])

@@ -9,9 +9,10 @@ import discord
 from discord import ui
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import access, answers, cards, errors, people, shelf
+from bot import access, answers, cards, people, shelf
 from bot.cards import CardButton, CardMenu
 from bot.forms import Field, Form, Submitted
+from bot.items import LastingItem
 from bot.loop.actions import Action
 from bot.messages import COLOUR
 from generation.errors import RiffError
@@ -224,7 +225,7 @@ async def mine(interaction: discord.Interaction["RiffBot"], page: int = 0) -> No
     await interaction.edit_original_response(embeds=[embed], view=view)
 
 
-class ListingsPage(ui.DynamicItem[ui.Button[Any]], template=r"listings:(?P<page>\d{1,4})"):
+class ListingsPage(LastingItem[ui.Button[Any]], template=r"listings:(?P<page>\d{1,4})"):
     """Turns the pages of a person's listings."""
 
     def __init__(self, page: int, language: str = "en", *, forth: bool = True) -> None:
@@ -235,18 +236,13 @@ class ListingsPage(ui.DynamicItem[ui.Button[Any]], template=r"listings:(?P<page>
         self.page = page
 
     @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
+    def of(cls, match: re.Match[str]) -> Self:
         return cls(int(match["page"]))
 
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        try:
-            await access.require_here(interaction)
-            await shelf.turn(interaction)
-            await mine(interaction, self.page)
-        except Exception as error:  # discord.py would only log it
-            await errors.answer(interaction, error)
+    async def used(self, interaction: discord.Interaction["RiffBot"]) -> None:
+        await access.require_here(interaction)
+        await shelf.turn(interaction)
+        await mine(interaction, self.page)
 
 
 async def _own(interaction: discord.Interaction["RiffBot"], loop_id: str) -> tuple[Loop, Listing | None]:

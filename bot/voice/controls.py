@@ -1,13 +1,17 @@
 """The buttons under the message that shows what plays. Their custom ids carry the server: they outlive restarts."""
 
 import re
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import discord
 from discord import ui
 
-from bot import access, errors
+from bot import access
+from bot.items import LastingItem
 from market.language import say
+
+if TYPE_CHECKING:
+    from bot.client import RiffBot
 
 # By name: label and emoji.
 LOOKS = {
@@ -28,7 +32,7 @@ def panel(language: str, guild_id: int) -> ui.View:
 
 
 class VoiceButton(
-    ui.DynamicItem[ui.Button[Any]],
+    LastingItem[ui.Button[Any]],
     template=r"voice:(?P<action>skip|quieter|louder|queue|stop):(?P<guild_id>\d+)",
 ):
     """Does one thing with what plays on a server, for people in the same voice channel."""
@@ -41,14 +45,9 @@ class VoiceButton(
         self.action = action
 
     @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
+    def of(cls, match: re.Match[str]) -> Self:
         return cls(match["action"], int(match["guild_id"]))
 
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        try:
-            await access.require_here(interaction)
-            await interaction.client.rooms.control(interaction, self.action)
-        except Exception as error:  # discord.py would only log it
-            await errors.answer(interaction, error)
+    async def used(self, interaction: discord.Interaction["RiffBot"]) -> None:
+        await access.require_here(interaction)
+        await interaction.client.rooms.control(interaction, self.action)

@@ -11,7 +11,6 @@ import sqlalchemy as sa
 
 from bot.models import Delivery
 from market.db import Database
-from market.studio import service as studio
 from tests.bot.processes import (
     StartBot,
     arrived,
@@ -21,7 +20,6 @@ from tests.bot.processes import (
     fields,
     is_finished,
     orders,
-    owner_of,
     placed,
     sqlite_only,
 )
@@ -184,15 +182,30 @@ async def test_a_riff_that_cannot_be_made_ends_with_its_sentence(
     assert message.content == f"**\\*bells\\***\n{order.error}"
 
 
-async def test_a_cancelled_riff_says_so(fake: FakeDiscord, start_bot: StartBot, database: Database) -> None:
+async def test_who_ordered_a_riff_and_nobody_else_takes_it_back(
+    fake: FakeDiscord, start_bot: StartBot, database: Database
+) -> None:
     await start_bot()
     interaction = await fake.slash("riff", prompt="bells")
-    riff_id = await riff_of(fake, database, interaction)
-    async with database.write() as session:
-        await studio.cancel(session, riff_id, await owner_of(database, fake.user))
+    message = await placed(fake, interaction)
+    button = message.custom_id("riff-cancel:")
+    riff_id = button.removeprefix("riff-cancel:")
+
+    others = await fake.press(message, button, user=User("bob"))
+    await fake.until(lambda: others.said, "a refusal")
+    assert others.said == ["This riff was asked for by somebody else: only they can cancel it."]
+    assert (await orders(database))[0].status == "queued"
+
+    own = await fake.press(message, button)
+    await fake.until(lambda: own.said, "a confirmation")
+    assert own.said == ["This riff was cancelled."]
     assert (await closed(database, riff_id)).state == "delivered"
-    assert interaction.message is not None
-    assert interaction.message.content == "**bells**\nThis riff was cancelled."
+    assert (message.content, message.embeds, message.components) == (
+        "**bells**\nThis riff was cancelled.",
+        [],
+        [],
+    )
+    assert (await orders(database))[0].status == "cancelled"
 
 
 @sqlite_only

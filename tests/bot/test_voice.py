@@ -168,11 +168,8 @@ async def test_a_loop_goes_round_then_another_comes_on_the_bar(
     require_whole(line)
     heard = aligned(line.heard(), wanted)
     # On which bar is known by listening; that it is a bar, by how little differs from what a deck does by itself.
-    crossed = [
-        simulated(shelf.track(first), shelf.track(second), bars, len(heard) // FRAME) for bars in range(30)
-    ]
-    closest = max(likeness(heard, one) for one in crossed)
-    assert closest > 0.97
+    one, other, frames = shelf.track(first), shelf.track(second), len(heard) // FRAME
+    assert any(likeness(heard, simulated(one, other, bars, frames)) > 0.97 for bars in range(3, 60))
 
     # Nothing else waits.
     again = await fake.answered(await fake.press(message, message.custom_id("voice:skip")))
