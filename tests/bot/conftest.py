@@ -10,7 +10,7 @@ import pytest
 from market.settings import Settings
 from tests.bot.processes import BotProcess, StartBot
 from tests.conftest import ROOT, StartWorker, environment_of
-from tests.fakes.discord import FakeDiscord, Specification
+from tests.fakes.discord import Channel, FakeDiscord, Specification
 from tests.fakes.discord.server import PATIENCE
 from tests.forked import ForkedProcess
 from tests.market.catalog.conftest import shop as shop
@@ -62,3 +62,11 @@ async def start_bot(settings: Settings, fake: FakeDiscord, tmp_path: Path) -> As
 def working(worker: StartWorker) -> None:
     """A worker that makes whatever is ordered."""
     worker()
+
+
+@pytest.fixture
+def room(fake: FakeDiscord) -> Channel:
+    """A voice channel."""
+    channel = fake.add_channel(Channel(fake.guild, kind=2, name="jam room"))
+    fake.guild.channels.append(channel)
+    return channel

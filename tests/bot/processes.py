@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.models import Delivery
+from generation.request import RiffRequest
 from market.accounts import service as accounts
 from market.db import Database
 from market.studio import service as studio
@@ -84,6 +85,15 @@ async def owner_of(database: Database, user: User) -> str:
     """What the riffs of a person in chat have as their owner."""
     async with database.write() as session:
         return (await accounts.of_discord(session, user.id, user.name)).owner
+
+
+async def order_all_that_one_may(database: Database, user: User) -> None:
+    """As many unfinished riffs as a person may have."""
+    owner = await owner_of(database, user)
+    async with database.write() as session:
+        for number in range(studio.MAX_OPEN_RIFFS):
+            request = RiffRequest.parse(prompt="bells", seed=number)
+            await studio.place(session, request, owner=owner, door="web", idempotency_key=str(number))
 
 
 async def deliveries(database: Database) -> dict[str, Delivery]:

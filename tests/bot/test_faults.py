@@ -6,9 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from generation.request import RiffRequest
 from market.db import Database
-from market.studio import service as studio
 from market.studio.models import RiffOrder
 from tests.bot.processes import (
     StartBot,
@@ -17,8 +15,8 @@ from tests.bot.processes import (
     deliveries,
     ended,
     is_finished,
+    order_all_that_one_may,
     orders,
-    owner_of,
     placed,
     sqlite_only,
 )
@@ -153,11 +151,7 @@ async def test_an_order_that_takes_long_and_is_refused_leaves_nothing_but_a_sent
     fake: FakeDiscord, start_bot: StartBot, database: Database
 ) -> None:
     await start_bot()
-    owner = await owner_of(database, fake.user)
-    async with database.write() as session:
-        for number in range(studio.MAX_OPEN_RIFFS):
-            request = RiffRequest.parse(prompt="bells", seed=number)
-            await studio.place(session, request, owner=owner, door="web", idempotency_key=str(number))
+    await order_all_that_one_may(database, fake.user)
     async with database.write():
         slow = await fake.slash("riff", prompt="one too many")
         await fake.answered(slow)

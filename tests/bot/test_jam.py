@@ -1,7 +1,6 @@
 """Jams: people's words become riffs on the way from what plays, at one tempo, crossfaded in as a worker makes them."""
 
 import numpy as np
-import pytest
 
 from generation.request import RiffRequest
 from market.db import Database
@@ -10,13 +9,6 @@ from tests.bot.processes import StartBot, ended, orders, owner_of, sqlite_only
 from tests.bot.test_voice import loudness, require_whole
 from tests.fakes.discord import Channel, FakeDiscord, User
 from tests.market.catalog.loops import make, tune
-
-
-@pytest.fixture
-def room(fake: FakeDiscord) -> Channel:
-    channel = fake.add_channel(Channel(fake.guild, kind=2, name="jam room"))
-    fake.guild.channels.append(channel)
-    return channel
 
 
 @sqlite_only

@@ -23,7 +23,17 @@ from market.db import Database
 from market.settings import Settings
 from market.studio import service as studio
 from tests.bot.making import ordered, said
-from tests.bot.processes import StartBot, arrived, closed, deliveries, fields, orders, owner_of, sqlite_only
+from tests.bot.processes import (
+    StartBot,
+    arrived,
+    closed,
+    deliveries,
+    fields,
+    order_all_that_one_may,
+    orders,
+    owner_of,
+    sqlite_only,
+)
 from tests.fakes.discord import FakeDiscord, Interaction, User
 from tests.fakes.discord.server import ANSWER_WITHIN
 
@@ -339,11 +349,7 @@ async def test_too_many_open_riffs_are_refused_for_the_asker_alone(
     fake: FakeDiscord, start_bot: StartBot, database: Database
 ) -> None:
     await start_bot()
-    owner = await owner_of(database, fake.user)
-    async with database.write() as session:
-        for number in range(studio.MAX_OPEN_RIFFS):
-            request = RiffRequest.parse(prompt="bells", seed=number)
-            await studio.place(session, request, owner=owner, door="web", idempotency_key=str(number))
+    await order_all_that_one_may(database, fake.user)
     assert await said(fake, await fake.slash("riff", prompt="one more")) == [
         "You have 8 unfinished riffs already: wait for one of them or cancel it."
     ]

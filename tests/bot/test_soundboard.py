@@ -115,13 +115,6 @@ async def test_a_bar_becomes_a_sound_of_the_server(
     assert len(fake.voice.sounds) == 2
 
 
-@pytest.fixture
-def room(fake: FakeDiscord) -> Channel:
-    channel = fake.add_channel(Channel(fake.guild, kind=2, name="jam room"))
-    fake.guild.channels.append(channel)
-    return channel
-
-
 @sqlite_only
 async def test_the_market_is_heard_as_previews_until_there_is_a_licence(
     fake: FakeDiscord, start_bot: StartBot, room: Channel, shop: Shop

@@ -21,14 +21,6 @@ from tests.market.catalog.loops import make, tune
 FULL, USUAL = 100, 50
 
 
-@pytest.fixture
-def room(fake: FakeDiscord) -> Channel:
-    """A voice channel of the server."""
-    channel = fake.add_channel(Channel(fake.guild, kind=2, name="jam room"))
-    fake.guild.channels.append(channel)
-    return channel
-
-
 class Shelf:
     """Makes loops of somebody's, of a second each; `track` is how one of them is played."""
 
