@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from market.db import Database
+from market.studio import repository as studio_rows
 from market.studio.models import RiffOrder
 from tests.bot.processes import (
     StartBot,
@@ -17,6 +18,7 @@ from tests.bot.processes import (
     is_finished,
     order_all_that_one_may,
     orders,
+    owner_of,
     placed,
     sqlite_only,
 )
@@ -152,7 +154,11 @@ async def test_an_order_that_takes_long_and_is_refused_leaves_nothing_but_a_sent
 ) -> None:
     await start_bot()
     await order_all_that_one_may(database, fake.user)
-    async with database.write():
+    owner = await owner_of(database, fake.user)
+    async with database.write() as session:
+        # Whoever writes on SQLite holds up all others; on PostgreSQL an owner's orders take turns.
+        await session.execute(sa.select(1))
+        await studio_rows.lock(session, owner)
         slow = await fake.slash("riff", prompt="one too many")
         await fake.answered(slow)
         assert slow.response == {"type": 5}

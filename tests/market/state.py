@@ -7,12 +7,18 @@ import sqlalchemy as sa
 
 from market.db import Base, Database
 
-# What changes by being tried: attempts to sign in as a whole, of sessions and tokens when they were last used.
-VOLATILE = {"sign_in_attempt": None, "web_session": {"used_at"}, "api_token": {"used_at", "quota_used"}}
+# What changes by being tried: attempts to sign in as a whole, of sessions and tokens when they were last used. And a
+# living worker beats.
+VOLATILE = {
+    "sign_in_attempt": None,
+    "worker_beat": None,
+    "web_session": {"used_at"},
+    "api_token": {"used_at", "quota_used"},
+}
 
 
 async def contents(database: Database) -> dict[str, list[str]]:
-    """Every row of every table, but for what changes by being tried."""
+    """Every row of every table, but for what changes by being tried and by itself."""
     found = {}
     async with database.read() as session:
         for name, table in Base.metadata.tables.items():
