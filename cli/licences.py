@@ -9,7 +9,8 @@ from market.settings import Settings
 commands = typer.Typer()
 
 
-@commands.command()
+# One id in sixty-four begins with a dash.
+@commands.command(context_settings={"ignore_unknown_options": True})
 def key(
     retired: str | None = typer.Argument(
         None, metavar="[KEY_ID]", help="A key to retire; without one this machine gets a new key"

@@ -23,7 +23,8 @@ _context.set_forkserver_preload(
         "generation.audio.export",
         "generation.audio.picture",
         "generation.engine",
-        "market.studio.worker",
+        "market.studio.caretaker",
+        "market.studio.workshop",
     ]
 )
 

@@ -237,6 +237,7 @@ async def test_the_command_that_turns_the_key(market: Market, settings: Settings
     assert said == f"The key {fresh.key_id} signs nothing any more; what it signed stays good.\n"
     assert (await market.grant(intent="order:3")).key_id not in (old.key_id, fresh.key_id)
     assert "no key" in await asyncio.to_thread(_key, settings, old.key_id, status=1)
+    assert "no key '-kaG4zQR0gj'" in await asyncio.to_thread(_key, settings, "-kaG4zQR0gj", status=1)
     assert await count(market.database, Key) == 3
 
 
