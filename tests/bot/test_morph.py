@@ -18,9 +18,8 @@ async def test_a_morph_is_one_message_with_a_loop_for_each_step(
     way = {"a": "church *bells*", "b": "drums", "bars": 1, "bpm": 240, "seed": 3}
     # Nine loops and their picture are all that a message takes.
     series = await fake.slash("morph", loops=9, curve="ease", key="Mi menor", **way)
-    piece = await fake.slash("morph", loops=2, over="time", **way)
-
     request = await ordered(fake, database, series)
+    piece = await fake.slash("morph", loops=2, over="time", **way)
     given = {"prompt": "church *bells*", "bars": 1, "bpm": 240, "seed": 3}
     assert request == RiffRequest.parse(
         **given, key="Em", arrangement={"kind": "morph", "prompts": ["drums"], "loops": 9, "curve": "ease"}
