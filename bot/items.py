@@ -1,6 +1,7 @@
 """Buttons and menus that live for ever: what they are about stands in their custom ids, and outlives a restart."""
 
 import re
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import discord
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 T = TypeVar("T", bound=ui.Item[Any])
 
 
-class LastingItem(ui.DynamicItem[T], template=r"(?!)"):
+class LastingItem(ui.DynamicItem[T], ABC, template=r"(?!)"):
     """A kind of button or menu, known by the template of its custom ids.
 
     When one is used it is made again, by `of`, and `used` does what it is for; what that raises is answered in one
@@ -27,9 +28,9 @@ class LastingItem(ui.DynamicItem[T], template=r"(?!)"):
         parts: dict[str, Any] = match.groupdict()
         return cls(**parts)
 
+    @abstractmethod
     async def used(self, interaction: discord.Interaction["RiffBot"]) -> None:
         """Do what it is for, and give the first answer."""
-        raise NotImplementedError
 
     @classmethod
     async def from_custom_id(

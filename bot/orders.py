@@ -1,6 +1,6 @@
 """From an interaction to an order: what the slash commands, the buttons and the forms have in common."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -62,6 +62,15 @@ async def order(interaction: discord.Interaction["RiffBot"], wish: Wish) -> None
     deliveries.note(placed.riff_id, known)
     if placed.fresh:
         deliveries.answered(placed.riff_id, shown)
+
+
+async def order_given(interaction: discord.Interaction["RiffBot"], given: Mapping[str, object]) -> None:
+    """Order what a command was given, by the names of RiffRequest.parse. Raises what `studio.request_of` does."""
+
+    async def wish(session: AsyncSession, owner: str) -> RiffRequest:
+        return await studio.request_of(session, given, seed=seed_of(interaction), owner=owner)
+
+    await order(interaction, wish)
 
 
 async def order_from(

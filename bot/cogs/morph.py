@@ -6,15 +6,13 @@ import discord
 from discord import app_commands
 from discord.app_commands import Choice, locale_str
 from discord.ext import commands
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import answers, orders, suggestions
 from bot.arrangements import MAX_LOOPS
 from bot.cogs.riff import prompts
 from generation.arrangement import LOOPS
 from generation.fields import MAX_PROMPT_LENGTH, MAX_SEED
-from generation.request import BARS, BPM, RiffRequest
-from market.studio import service as studio
+from generation.request import BARS, BPM
 
 if TYPE_CHECKING:
     from bot.client import RiffBot
@@ -70,11 +68,7 @@ class MorphCommands(commands.Cog):
             "seed": seed,
             "arrangement": {"kind": "morph", "prompts": [b], "loops": loops, "over": over, "curve": curve},
         }
-
-        async def wish(session: AsyncSession, owner: str) -> RiffRequest:
-            return await studio.request_of(session, given, seed=orders.seed_of(interaction), owner=owner)
-
-        await orders.order(interaction, wish)
+        await orders.order_given(interaction, given)
 
     @morph.autocomplete("a")
     @morph.autocomplete("b")

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 import discord
 from discord import app_commands
 from discord.ext import commands
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import answers, orders, people, suggestions
 from generation.errors import InvalidRequest
 from generation.fields import MAX_PROMPT_LENGTH, MAX_SEED, quoted
-from generation.request import BARS, BPM, METRES, TAKES, RiffRequest
+from generation.request import BARS, BPM, METRES, TAKES
 from market.studio import service as studio
 
 if TYPE_CHECKING:
@@ -68,11 +67,7 @@ class RiffCommands(commands.Cog):
             "negative_prompt": negative,
             "takes": takes,
         }
-
-        async def wish(session: AsyncSession, owner: str) -> RiffRequest:
-            return await studio.request_of(session, given, seed=orders.seed_of(interaction), owner=owner)
-
-        await orders.order(interaction, wish)
+        await orders.order_given(interaction, given)
 
     @riff.autocomplete("prompt")
     async def suggest_prompts(

@@ -354,44 +354,47 @@ async def _ask(interaction: RiffInteraction, name: str, guild_id: int, title: st
     await interaction.response.send_modal(Form(name, str(guild_id), title, asked))
 
 
-def _number(language: str, name: str, label: str, value: int, bounds: tuple[int, int]) -> Field:
-    low, high = bounds
-    hint = say(language, "A number from {low} to {high}", low=low, high=high)
-    return Field(name, label, str(value), placeholder=hint, required=True, max_length=5)
+async def _ask_numbers(
+    interaction: RiffInteraction,
+    pressed: Setting,
+    name: str,
+    title: str,
+    *asked: tuple[str, str, tuple[int, int]],
+) -> None:
+    """Ask for some of the rules that are numbers: each a rule's name, its label, and from where to where it goes."""
+    rules, language = await interaction.client.rules.of(pressed.guild_id), answers.language(interaction)
+    fields = [
+        Field(
+            rule,
+            label,
+            str(getattr(rules, rule)),
+            placeholder=say(language, "A number from {low} to {high}", low=low, high=high),
+            required=True,
+            max_length=5,
+        )
+        for rule, label, (low, high) in asked
+    ]
+    await _ask(interaction, name, pressed.guild_id, title, *fields)
 
 
 async def _ask_limits(interaction: RiffInteraction, pressed: Setting) -> None:
-    rules, language = await interaction.client.rules.of(pressed.guild_id), answers.language(interaction)
-    await _ask(
-        interaction,
-        "settings-limits",
-        pressed.guild_id,
-        say(language, "Limits of this server"),
-        _number(language, "max_takes", say(language, "Takes of a riff at most"), rules.max_takes, TAKES),
-        _number(language, "max_bars", say(language, "Bars of a loop at most"), rules.max_bars, MAX_BARS),
-    )
+    language = answers.language(interaction)
+    takes = ("max_takes", say(language, "Takes of a riff at most"), TAKES)
+    bars = ("max_bars", say(language, "Bars of a loop at most"), MAX_BARS)
+    title = say(language, "Limits of this server")
+    await _ask_numbers(interaction, pressed, "settings-limits", title, takes, bars)
 
 
 async def _ask_stars(interaction: RiffInteraction, pressed: Setting) -> None:
-    rules, language = await interaction.client.rules.of(pressed.guild_id), answers.language(interaction)
-    await _ask(
-        interaction,
-        "settings-stars",
-        pressed.guild_id,
-        say(language, "Gallery"),
-        _number(language, "gallery_stars", say(language, "Stars that it takes"), rules.gallery_stars, STARS),
-    )
+    language = answers.language(interaction)
+    stars = ("gallery_stars", say(language, "Stars that it takes"), STARS)
+    await _ask_numbers(interaction, pressed, "settings-stars", say(language, "Gallery"), stars)
 
 
 async def _ask_share(interaction: RiffInteraction, pressed: Setting) -> None:
-    rules, language = await interaction.client.rules.of(pressed.guild_id), answers.language(interaction)
-    await _ask(
-        interaction,
-        "settings-share",
-        pressed.guild_id,
-        say(language, "The server's share"),
-        _number(language, "share", say(language, "Percent of what creators earn here"), rules.share, SHARE),
-    )
+    language = answers.language(interaction)
+    share = ("share", say(language, "Percent of what creators earn here"), SHARE)
+    await _ask_numbers(interaction, pressed, "settings-share", say(language, "The server's share"), share)
 
 
 async def _ask_language(interaction: RiffInteraction, pressed: Setting) -> None:

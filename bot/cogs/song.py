@@ -6,14 +6,12 @@ import discord
 from discord import app_commands
 from discord.app_commands import Choice
 from discord.ext import commands
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import answers, arrangements, orders, suggestions
 from bot.arrangements import MINUTES
 from bot.cogs.riff import prompts
 from generation.fields import MAX_PROMPT_LENGTH, MAX_SEED
-from generation.request import BARS, BPM, RiffRequest
-from market.studio import service as studio
+from generation.request import BARS, BPM
 
 if TYPE_CHECKING:
     from bot.client import RiffBot
@@ -62,11 +60,7 @@ class SongCommands(commands.Cog):
             "negative_prompt": negative,
             "arrangement": asked,
         }
-
-        async def wish(session: AsyncSession, owner: str) -> RiffRequest:
-            return await studio.request_of(session, given, seed=orders.seed_of(interaction), owner=owner)
-
-        await orders.order(interaction, wish)
+        await orders.order_given(interaction, given)
 
     @song.autocomplete("prompt")
     async def suggest_prompts(
